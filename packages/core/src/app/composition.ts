@@ -1,0 +1,49 @@
+import type { Container, ServiceIdentifier } from 'inversify';
+import type { Backend } from '../backend/backend.js';
+import type { Clock } from '../clock.js';
+import type { CommandBus } from '../commands/command-bus.js';
+import type { Definition } from '../model/definition.js';
+import type { ProcessorDefinition } from '../model/processor-definition.js';
+import type { ProcessorRunner } from '../processing/processor-runner.js';
+import type { Schema } from '../schema/schema.js';
+
+/** Something with a beginning and an end that lives as long as the application does. */
+export interface Lifecycle {
+  /** Called when the backend is open and the schema is complete, before processors start. */
+  start?(): Promise<void>;
+  /** Called after the processors have stopped, before the backend closes. */
+  stop?(): Promise<void>;
+}
+
+/**
+ * The application while it is being put together: what a definition from another package (a projection, a saga)
+ * is installed into.
+ */
+export interface Composition {
+  readonly backend: Backend;
+  readonly schema: Schema;
+  readonly container: Container;
+  readonly commands: CommandBus;
+  readonly clock: Clock;
+
+  /** Registers further definitions, as if the user had listed them. */
+  register(definition: Definition): void;
+
+  /**
+   * Adds a runner for the definition to the application: started, stopped and reported with the others.
+   */
+  addProcessor(definition: ProcessorDefinition): ProcessorRunner;
+
+  /**
+   * The one service of its kind in this application, made at the first call and bound in the container,
+   * so that `app.get(token)` and injected handlers find it.
+   */
+  service<Service extends object>(token: ServiceIdentifier<Service>, create: () => Service): Service;
+
+  addLifecycle(lifecycle: Lifecycle): void;
+}
+
+/** A definition from another package that knows how to become part of an application. */
+export interface InstallableDefinition extends Definition {
+  install(composition: Composition): void;
+}

@@ -1,0 +1,46 @@
+import { TidemarkError } from '../error.js';
+
+/** How far a processor has come. */
+export interface Checkpoint {
+  readonly processor: string;
+  /** Part of the processor's keys that it counts for. Undivided processors have only segment 0. */
+  readonly segment: number;
+  /** Everything up to and including this position is finished. */
+  readonly position: bigint;
+}
+
+export interface CheckpointMove extends Checkpoint {
+  /** Where the checkpoint must stand now; `undefined` if it must not exist yet. */
+  readonly previous: bigint | undefined;
+}
+
+/** Where processors note how far they have come. */
+export interface CheckpointStore {
+  load(processor: string, segment?: number): Promise<Checkpoint | undefined>;
+
+  /** All checkpoints, or those of one processor. */
+  list(processor?: string): Promise<readonly Checkpoint[]>;
+
+  /**
+   * Moves a checkpoint by compare-and-set: two owners can never both succeed from the same place.
+   *
+   * @throws {CheckpointConflictError} it stands elsewhere than `previous`; inside a transaction, roll back
+   */
+  move(move: CheckpointMove): Promise<void>;
+
+  /** Forgets all checkpoints of a processor: it will start over. */
+  reset(processor: string): Promise<void>;
+}
+
+/** Another owner moved the checkpoint meanwhile: what was done since must be rolled back, and the work let go. */
+export class CheckpointConflictError extends TidemarkError {
+  readonly code = 'checkpoint-conflict';
+
+  constructor(readonly move: CheckpointMove) {
+    super(
+      `The checkpoint of processor "${move.processor}" (segment ${move.segment}) is no longer at ` +
+        `${move.previous ?? 'its start'}: another instance has moved it. This one must let go; ` +
+        'make sure that only one application runs the processor on this backend.',
+    );
+  }
+}

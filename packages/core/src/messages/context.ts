@@ -1,0 +1,125 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Newable, ServiceIdentifier } from 'inversify';
+import { newId } from './ids.js';
+import type { Metadata } from './metadata.js';
+
+/** Gives a handler what it depends on; scoped to one message, so request-scoped bindings live as long as it. */
+export interface ServiceScope {
+  get<T>(service: ServiceIdentifier<T> | Newable<T>): T;
+}
+
+/** What a {@link MessageContext} is made from. */
+export interface MessageContextInit {
+  /** Id of the message being handled: the cause of all that follows. Default: none. */
+  readonly messageId?: string | undefined;
+  /** Metadata of the message being handled. Default: none; a new correlation starts. */
+  readonly metadata?: Metadata | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly isReplay?: boolean | undefined;
+  readonly services?: ServiceScope | undefined;
+}
+
+const storage = new AsyncLocalStorage<MessageContext>();
+const neverAborted = new AbortController().signal;
+const noServices: ServiceScope = {
+  get(service) {
+    throw new Error(
+      `No container is at hand to resolve ${String(service)}: it is only there inside a handler of an application.`,
+    );
+  },
+};
+
+/**
+ * The surroundings of the message being handled. Every handler receives it, and code called from a handler
+ * finds it by {@link currentContext}, however deep and however asynchronous.
+ */
+export class MessageContext {
+  /** Id of the message being handled. */
+  readonly messageId: string | undefined;
+  /** Aborted when the work should stop: the application stops, or this node has lost the work to another. */
+  readonly signal: AbortSignal;
+  /** True while recorded events are being handled again: leave side effects out. */
+  readonly isReplay: boolean;
+  /** Resolves dependencies in the scope of this message. */
+  readonly services: ServiceScope;
+  #metadata: Metadata;
+  #outgoing: Metadata | undefined;
+
+  constructor(init: MessageContextInit = {}) {
+    this.messageId = init.messageId;
+    this.signal = init.signal ?? neverAborted;
+    this.isReplay = init.isReplay ?? false;
+    this.services = init.services ?? noServices;
+    this.#metadata = init.metadata ?? {};
+  }
+
+  /** Metadata of the message being handled, with what {@link set} changed. */
+  get metadata(): Metadata {
+    return this.#metadata;
+  }
+
+  get correlationId(): string | undefined {
+    return this.#metadata.correlationId;
+  }
+
+  get userId(): string | undefined {
+    return this.#metadata.userId;
+  }
+
+  get sessionId(): string | undefined {
+    return this.#metadata.sessionId;
+  }
+
+  get agentId(): string | undefined {
+    return this.#metadata.agentId;
+  }
+
+  /** Sets one key for every message that is caused from here on. */
+  set(key: string, value: unknown): void {
+    this.#metadata = { ...this.#metadata, [key]: value };
+    this.#outgoing = undefined;
+  }
+
+  /** Metadata for a message caused by the one being handled: the same, with this message as its cause. */
+  outgoing(): Metadata {
+    this.#outgoing ??= {
+      ...this.#metadata,
+      correlationId: this.#metadata.correlationId ?? this.messageId ?? newId(),
+      causationId: this.messageId ?? this.#metadata.causationId,
+    };
+    return this.#outgoing;
+  }
+
+  /** Runs `work` so that {@link currentContext} is this context in it and in all that it starts. */
+  run<Result>(work: () => Result): Result {
+    return storage.run(this, work);
+  }
+}
+
+/** The context of the message being handled, or `undefined` outside of any handler. */
+export const currentContext = (): MessageContext | undefined => storage.getStore();
+
+/**
+ * Metadata for a message sent here: that of the current context, with `extra` on top.
+ * Outside of any handler, `extra` alone.
+ */
+export const outgoingMetadata = (extra?: Metadata): Metadata => {
+  const flowing = currentContext()?.outgoing();
+  if (flowing === undefined) return extra ?? {};
+  return extra === undefined ? flowing : { ...flowing, ...extra };
+};
+
+/**
+ * Runs `work` with metadata that flows into every command and event made in it: how an edge of the system
+ * (an HTTP route, a scheduled job, an agent's loop) says who is acting and why.
+ */
+export const withMetadata = <Result>(metadata: Metadata, work: () => Result): Result => {
+  const surrounding = currentContext();
+  return new MessageContext({
+    messageId: surrounding?.messageId,
+    metadata: { ...surrounding?.metadata, ...metadata },
+    signal: surrounding?.signal,
+    isReplay: surrounding?.isReplay,
+    services: surrounding?.services,
+  }).run(work);
+};

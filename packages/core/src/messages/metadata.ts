@@ -1,0 +1,22 @@
+/**
+ * What travels with every message beside its data.
+ *
+ * All of it flows by itself from a command to its events and on to the commands that handlers of those
+ * events send; only `causationId` changes from hop to hop.
+ */
+export interface Metadata {
+  /** One id for everything that began with the same first message. */
+  readonly correlationId?: string | undefined;
+  /** The id of the message that directly caused this one. */
+  readonly causationId?: string | undefined;
+  /** The person on whose behalf this happens. */
+  readonly userId?: string | undefined;
+  /** The conversation or login that it belongs to. */
+  readonly sessionId?: string | undefined;
+  /** The agent that acts. */
+  readonly agentId?: string | undefined;
+  /** W3C trace context, as in the HTTP header of that name. */
+  readonly traceparent?: string | undefined;
+  /** Free keys of the application's own; values must be JSON. */
+  readonly [key: string]: unknown;
+}

@@ -1,0 +1,78 @@
+import type { Transaction } from '../backend/transaction.js';
+import type { EventFilter } from '../log/filter.js';
+import type { RecordedEvent } from '../messages/event.js';
+import type { MessageContext } from '../messages/context.js';
+import type { Definition } from './definition.js';
+import type { MessageDefinition } from './message-definition.js';
+import type { UpcasterDefinition } from './upcaster-definition.js';
+
+/** The surroundings of one event being handled. */
+export interface HandlerContext extends MessageContext {
+  /** Name of the processor. */
+  readonly processor: string;
+  readonly event: RecordedEvent;
+  /** 1 for the first try of this event, counting up with each retry. */
+  readonly attempt: number;
+}
+
+/** The surroundings of a batch being handled in a transaction. */
+export interface BatchContext {
+  readonly processor: string;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly isReplay: boolean;
+}
+
+/** How often, and after what waits, a failed handler is tried again. Waits grow exponentially, with jitter. */
+export interface RetryPolicy {
+  /** Tries in all, the first one included. Default: 5. */
+  readonly attempts?: number | undefined;
+  /** Milliseconds before the second try. Default: 100. */
+  readonly initialDelayMs?: number | undefined;
+  /** Most milliseconds between two tries. Default: 30,000. */
+  readonly maxDelayMs?: number | undefined;
+}
+
+/**
+ * Events one at a time: at least once, in order per key, keys side by side. For side effects.
+ * A handler that returns no promise costs none.
+ */
+export interface EachDelivery {
+  readonly mode: 'each';
+  handle(event: RecordedEvent, context: HandlerContext): unknown;
+  /** How many keys are worked on at the same time. Default: 16. */
+  readonly concurrency?: number | undefined;
+  /** Events of one key are handled in order. Default: the stream's name. */
+  key?(event: RecordedEvent): string;
+}
+
+/**
+ * A batch of events in one transaction with the checkpoint: exactly once, in log order. For read models.
+ * The batch may hold no event that the handler knows; then only the checkpoint moves.
+ */
+export interface TransactionDelivery {
+  readonly mode: 'transaction';
+  handle(events: readonly RecordedEvent[], tx: Transaction, context: BatchContext): Promise<void>;
+}
+
+/**
+ * Something that follows the log from a checkpoint: a processor, a projection or a saga. One runtime runs them all.
+ */
+export interface ProcessorDefinition extends Definition {
+  readonly kind: 'processor';
+  /** What it is to the user, for status and messages: `processor`, `projection`, `saga`. Default: `processor`. */
+  readonly role?: string | undefined;
+  /** Names of the event types that it handles, at their newest version. Default: all. */
+  readonly types?: readonly string[] | undefined;
+  /** Further conditions, checked by the store. */
+  readonly filter?: Omit<EventFilter, 'types'> | undefined;
+  /** Where to start without a checkpoint. Default: `beginning`. */
+  readonly startFrom?: 'beginning' | 'end' | undefined;
+  /** Most events in one batch. Default: 500. */
+  readonly batchSize?: number | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  readonly delivery: EachDelivery | TransactionDelivery;
+  /** Classes of events that it mentions; they are registered with it. */
+  readonly messages: readonly MessageDefinition[];
+  readonly upcasters?: readonly UpcasterDefinition[] | undefined;
+}

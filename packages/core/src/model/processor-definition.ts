@@ -72,6 +72,11 @@ export interface ProcessorDefinition extends Definition {
   readonly batchSize?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly delivery: EachDelivery | TransactionDelivery;
+  /**
+   * The name that the checkpoint is kept under, asked anew at each start of the runner: generations of one read model
+   * each have their own. Default: the definition's name.
+   */
+  checkpoint?(): string;
   /** Classes of events that it mentions; they are registered with it. */
   readonly messages: readonly MessageDefinition[];
   readonly upcasters?: readonly UpcasterDefinition[] | undefined;

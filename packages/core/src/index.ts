@@ -84,3 +84,55 @@ export type {
   IndexedValue,
   StoredDocument,
 } from './backend/documents.js';
+
+// Decorators and builders
+export {
+  AggregateId,
+  Command,
+  Event,
+  type CommandOptions,
+  type EventOptions,
+} from './model/message-decorators.js';
+export { Aggregate, Apply, MissingTargetError, type AggregateOptions } from './model/aggregate.js';
+export { CommandHandler } from './model/command-handler.js';
+export { On, Processor, eventHandlers, type ProcessorOptions } from './model/processor.js';
+export {
+  Upcaster,
+  upcaster,
+  type ListUpcasterOptions,
+  type ListUpcasterRoute,
+  type SingleUpcasterOptions,
+  type SingleUpcasterRoute,
+  type UpcasterRoute,
+} from './model/upcaster.js';
+export { decider, type CommandReference, type DeciderOptions } from './model/decider.js';
+export { definitionsOf } from './model/definitions-of.js';
+
+// For packages with decorators of their own
+export { attachDefinition, type DefinitionBuilder } from './model/attached.js';
+export { MarkKind, type Mark } from './model/class-marks.js';
+export { definedAt } from './model/defined-at.js';
+export { makeInjectable, tokenOf, type HandlerClass } from './model/handler-class.js';
+export {
+  callMethod,
+  messageDefinitionOf,
+  messageHandlers,
+  type HandledMessages,
+  type MessageHandler,
+  type MessageReference,
+} from './model/handled-messages.js';
+export { MissingTypeError } from './model/message-type.js';
+
+// Schema: from messages to stored JSON and back
+export { Schema } from './schema/schema.js';
+export { jsonCodec, type Codec } from './schema/codec.js';
+export { ItemType } from './schema/fields.js';
+export {
+  DuplicateNameError,
+  SerializationError,
+  UnknownMessageError,
+  UnknownSchemaVersionError,
+  UpcastError,
+  ValidationError,
+  type Violation,
+} from './schema/errors.js';

@@ -2,6 +2,7 @@ import type { Message } from '../messages/event.js';
 import type { MessageContext } from '../messages/context.js';
 import type { Metadata } from '../messages/metadata.js';
 import type { Definition } from './definition.js';
+import type { HandlerClass } from './handler-class.js';
 import type { MessageDefinition } from './message-definition.js';
 
 /** What a command handler may give back: one event, several, none, or a generator of them; each also asynchronously. */
@@ -65,6 +66,8 @@ export interface CommandHandlerDefinition<Command = unknown> extends Definition 
   /** Name of the command type; also the definition's name. */
   readonly name: string;
   readonly messages: readonly MessageDefinition[];
+  /** The class whose instance handles, resolved by `context.services`; the application binds it where the user has not. */
+  readonly handler?: HandlerClass | undefined;
   handle(command: Command, context: MessageContext): unknown;
 }
 

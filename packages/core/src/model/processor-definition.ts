@@ -3,6 +3,7 @@ import type { EventFilter } from '../log/filter.js';
 import type { RecordedEvent } from '../messages/event.js';
 import type { MessageContext } from '../messages/context.js';
 import type { Definition } from './definition.js';
+import type { HandlerClass } from './handler-class.js';
 import type { MessageDefinition } from './message-definition.js';
 import type { UpcasterDefinition } from './upcaster-definition.js';
 
@@ -80,4 +81,6 @@ export interface ProcessorDefinition extends Definition {
   /** Classes of events that it mentions; they are registered with it. */
   readonly messages: readonly MessageDefinition[];
   readonly upcasters?: readonly UpcasterDefinition[] | undefined;
+  /** The class whose instance handles, resolved by `context.services`; the application binds it where the user has not. */
+  readonly handler?: HandlerClass | undefined;
 }

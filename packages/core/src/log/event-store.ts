@@ -30,6 +30,11 @@ export interface AppendResult {
   readonly position: bigint;
   /** True when these very events were there already, and nothing was written now. */
   readonly alreadyAppended: boolean;
+  /**
+   * The events as a reader gets them, freshly decoded by each call, where the store has them at hand without another
+   * read. Without it, whoever needs them reads them back.
+   */
+  readonly recorded?: (() => readonly RecordedEvent[]) | undefined;
 }
 
 export type Direction = 'forwards' | 'backwards';

@@ -1,0 +1,1 @@
+console.log('The research crew is not hired yet.');

@@ -91,10 +91,12 @@ export class AggregateLoader {
       const [last, ...behind] = batch;
       if (last?.version !== snapshot.version) return undefined;
       aggregate = new LiveAggregate(definition, id, this.#environment.schema);
+      const source = `restoring snapshots of aggregate "${definition.name}"`;
       try {
         aggregate.restore(snapshot, last);
+        this.#environment.problems.resolve(source);
       } catch (error) {
-        this.#environment.problems.report(`restoring snapshots of aggregate "${definition.name}"`, error);
+        this.#environment.problems.report(source, error);
         return undefined;
       }
       aggregate.apply(behind);

@@ -6,6 +6,7 @@ import type { Definition } from '../model/definition.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { ProcessorRunner } from '../processing/processor-runner.js';
 import type { Schema } from '../schema/schema.js';
+import type { Health } from './health.js';
 
 /** Something with a beginning and an end that lives as long as the application does. */
 export interface Lifecycle {
@@ -13,6 +14,8 @@ export interface Lifecycle {
   start?(): Promise<void>;
   /** Called after the processors have stopped, before the backend closes. */
   stop?(): Promise<void>;
+  /** How well it works, for the health of the application. Default: up. */
+  health?(): Health;
 }
 
 /**

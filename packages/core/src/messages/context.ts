@@ -3,7 +3,7 @@ import type { Newable, ServiceIdentifier } from 'inversify';
 import { newId } from './ids.js';
 import type { Metadata } from './metadata.js';
 
-/** Gives a handler what it depends on; scoped to one message, so request-scoped bindings live as long as it. */
+/** Gives a handler what it depends on; scoped to one message, so what is bound for messages lives as long as it. */
 export interface ServiceScope {
   get<T>(service: ServiceIdentifier<T> | Newable<T>): T;
 }

@@ -1,0 +1,188 @@
+import type { Newable, ServiceIdentifier } from 'inversify';
+import type { AggregateLoader } from '../aggregates/aggregate-loader.js';
+import type { CommandBus } from '../commands/command-bus.js';
+import type { CommandResult, SendOptions } from '../commands/command.js';
+import { ConfigurationError } from '../error.js';
+import { InvalidArgumentError } from '../log/errors.js';
+import type { AggregateDefinition } from '../model/aggregate-definition.js';
+import type { Class, Definition } from '../model/definition.js';
+import { definitionsOf } from '../model/definitions-of.js';
+import type { Problems } from '../observation/problems.js';
+import type { ProcessorRunner } from '../processing/processor-runner.js';
+import { combineHealth, type Health } from './health.js';
+import type { Registry } from './registry.js';
+import { drainAll, processorHealth, startAll } from './running-processors.js';
+import { Sequence, type Step } from './sequence.js';
+
+export interface WaitOptions {
+  /** Names of the processors, projections and sagas to wait for. Default: all. */
+  readonly processors?: readonly string[] | undefined;
+  /** Most milliseconds to wait. Default: as of the processors. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** An aggregate as it stands in the store. */
+export interface LoadedAggregate<State> {
+  readonly state: State;
+  /** Version of its last event, -1 if it has none. */
+  readonly version: number;
+}
+
+export interface ApplicationParts {
+  readonly registry: Registry;
+  readonly loader: AggregateLoader;
+  readonly problems: Problems;
+  /** Milliseconds that processors get to finish what they were delivered when the application stops. */
+  readonly drainMs: number;
+}
+
+/** A composed application: starts, serves commands and stops. Made by `createApp`; injectable. */
+export class Application implements AsyncDisposable {
+  readonly #registry: Registry;
+  readonly #loader: AggregateLoader;
+  readonly #problems: Problems;
+  readonly #drainMs: number;
+  readonly #sequence = new Sequence(() => this.#steps());
+
+  constructor({ registry, loader, problems, drainMs }: ApplicationParts) {
+    this.#registry = registry;
+    this.#loader = loader;
+    this.#problems = problems;
+    this.#drainMs = drainMs;
+  }
+
+  /** Where commands are sent to and middleware is added. */
+  get commands(): CommandBus {
+    return this.#registry.commands;
+  }
+
+  /** The runners of processors, projections and sagas, by name. */
+  get processors(): ReadonlyMap<string, ProcessorRunner> {
+    return this.#registry.processors;
+  }
+
+  /** Everything that was registered, directly or by another definition. */
+  get definitions(): readonly Definition[] {
+    return this.#registry.definitions;
+  }
+
+  /**
+   * Opens the backend, then the command bus, then starts services in the order in which they were added, then the
+   * processors. If anything fails, what was started is stopped again. Starting twice is the same start; an application
+   * that was stopped can be started again if its backend can be opened again.
+   *
+   * @throws {ConfigurationError} a handler cannot be made
+   * @throws {NotRunningError} it was stopped while it was starting
+   */
+  start(): Promise<void> {
+    return this.#sequence.start();
+  }
+
+  /**
+   * Drains the processors, stops the services in reverse order, waits for the commands under way, closes the backend.
+   * While starting, calls the start off. Idempotent.
+   */
+  stop(): Promise<void> {
+    return this.#sequence.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Sends a command: short for `commands.send`. */
+  send(command: object, options?: SendOptions): Promise<CommandResult> {
+    return this.commands.send(command, options);
+  }
+
+  /** A service from the container: the application's own, one of another package, or one of the user's. */
+  get<T>(token: ServiceIdentifier<T> | Newable<T>): T {
+    return this.#registry.container.get<T>(token);
+  }
+
+  /**
+   * Waits until processors have handled everything up to a position, or all that a command brought about directly:
+   * then their read models show it. A command without events needs no waiting.
+   *
+   * @throws {InvalidArgumentError} a processor of that name is not registered
+   * @throws when the time is up, or a processor has failed
+   */
+  async waitFor(until: bigint | CommandResult, options: WaitOptions = {}): Promise<void> {
+    const position = typeof until === 'bigint' ? until : until.position;
+    const runners = this.#runnersNamed(options.processors);
+    if (position === undefined) return;
+    const { timeoutMs } = options;
+    await Promise.all(runners.map((runner) => runner.waitFor(position, { timeoutMs })));
+  }
+
+  /** How well the application works, with the reasons if it does not. */
+  health(): Health {
+    const { state } = this.#sequence;
+    return combineHealth([
+      state === 'running' ? { status: 'up', reasons: [] } : { status: 'down', reasons: [`The application is ${state}.`] },
+      ...[...this.processors.values()].map((runner) => processorHealth(runner.status())),
+      ...this.#registry.lifecycles.flatMap((lifecycle) => lifecycle.health?.() ?? []),
+      ...this.#problems.list().map(
+        ({ source, error }): Health => ({ status: 'degraded', reasons: [`Failed: ${source}: ${messageOf(error)}`] }),
+      ),
+    ]);
+  }
+
+  /**
+   * Loads an aggregate from the store, to look at: the state is the caller's own, and deciding on it does nothing.
+   *
+   * @param aggregate its class with `@Aggregate`, or its definition
+   * @throws {ConfigurationError} the aggregate is not registered
+   */
+  load<State>(aggregate: AggregateDefinition<State, never, never>, id: string): Promise<LoadedAggregate<State>>;
+  load<State extends object>(aggregate: Class<State>, id: string): Promise<LoadedAggregate<State>>;
+  async load(aggregate: Class | Definition, id: string): Promise<LoadedAggregate<unknown>> {
+    const definition = definitionsOf(aggregate).find(isAggregate);
+    if (definition === undefined || !this.definitions.includes(definition)) {
+      throw new ConfigurationError(
+        `${aggregate.name} is not registered as an aggregate in this application: list it in "register".`,
+      );
+    }
+    const { state, version } = await this.#loader.load(definition, id);
+    return { state, version };
+  }
+
+  #steps(): readonly Step[] {
+    const { backend, commands, lifecycles, schema } = this.#registry;
+    return [
+      { start: () => backend.open(), stop: () => backend.close() },
+      {
+        start: async () => {
+          schema.seal();
+          this.#registry.makeSingletons();
+          commands.open();
+        },
+        stop: () => commands.close(),
+      },
+      ...lifecycles.map((lifecycle) => ({
+        start: async () => lifecycle.start?.(),
+        stop: async () => lifecycle.stop?.(),
+      })),
+      {
+        start: () => startAll([...this.processors.values()]),
+        stop: () => drainAll([...this.processors.values()], this.#drainMs),
+      },
+    ];
+  }
+
+  #runnersNamed(names: readonly string[] | undefined): readonly ProcessorRunner[] {
+    if (names === undefined) return [...this.processors.values()];
+    return names.map((name) => {
+      const runner = this.processors.get(name);
+      if (runner !== undefined) return runner;
+      throw new InvalidArgumentError(
+        'options.processors',
+        `names "${name}", which is not registered; registered are: ${[...this.processors.keys()].join(', ') || 'none'}.`,
+      );
+    });
+  }
+}
+
+const isAggregate = (definition: Definition): definition is AggregateDefinition => definition.kind === 'aggregate';
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,84 @@
+import { Container } from 'inversify';
+import { AggregateCache } from '../aggregates/aggregate-cache.js';
+import { AggregateLoader } from '../aggregates/aggregate-loader.js';
+import type { Backend } from '../backend/backend.js';
+import { systemClock, type Clock } from '../clock.js';
+import { AggregateCommands } from '../commands/aggregate-commands.js';
+import { CommandBus } from '../commands/command-bus.js';
+import type { CommandMiddleware } from '../commands/command.js';
+import { ConfigurationError } from '../error.js';
+import type { MessageContext } from '../messages/context.js';
+import type { Class, Definition } from '../model/definition.js';
+import { definitionsOf } from '../model/definitions-of.js';
+import { Problems, type Problem } from '../observation/problems.js';
+import { Schema } from '../schema/schema.js';
+import { Application } from './application.js';
+import { MessageServices, type MessageBindings } from './message-services.js';
+import { Registry } from './registry.js';
+
+export interface AppOptions {
+  /** What it runs on: `memory()`, `pglite({ folder })`, … The application opens and closes it. */
+  readonly backend: Backend;
+  /** Decorated classes and definitions. Messages that these mention need not be listed. */
+  readonly register: readonly (Class | Definition)[];
+  /** The user's own services. It is not changed: the application's bindings go into a child of it. Default: none. */
+  readonly container?: Container | undefined;
+  /** Binds services that live for one message, in a container of the message's own. Default: none. */
+  readonly messageServices?: MessageBindings | undefined;
+  /** Default: the machine's time. */
+  readonly clock?: Clock | undefined;
+  /** What every command passes, the outermost first. Default: none. */
+  readonly middleware?: readonly CommandMiddleware[] | undefined;
+  /** Most aggregates kept in memory between commands; 0 for none. Default: 1,000. */
+  readonly cachedAggregates?: number | undefined;
+  /** Most tries at one command when others keep writing to the same aggregate. Default: 10. */
+  readonly commandAttempts?: number | undefined;
+  /** Milliseconds that processors get at a stop to finish what they were delivered. Default: 10,000. */
+  readonly drainMs?: number | undefined;
+  /** Told of what went wrong without failing anything, e.g. a snapshot that could not be saved. Health shows it too. */
+  readonly onProblem?: ((problem: Problem) => void) | undefined;
+}
+
+/**
+ * Puts an application together; nothing runs before its `start()`.
+ *
+ * @throws {DuplicateNameError} two definitions of one kind have the same name; both places are named
+ * @throws {ConfigurationError} the definitions contradict each other, or an option is out of its range
+ */
+export const createApp = (options: AppOptions): Application => {
+  const { backend, clock = systemClock } = options;
+  const cachedAggregates = checkedCount('cachedAggregates', options.cachedAggregates ?? 1_000, 0);
+  const attempts = checkedCount('commandAttempts', options.commandAttempts ?? 10, 1);
+  const drainMs = checkedCount('drainMs', options.drainMs ?? 10_000, 0);
+
+  const container = new Container(options.container === undefined ? {} : { parent: options.container });
+  const messageServices = new MessageServices(container, options.messageServices);
+  const services = (context: () => MessageContext) => messageServices.scope(context);
+  const schema = new Schema();
+  const problems = new Problems(clock, options.onProblem);
+  const loader = new AggregateLoader({ events: backend.events, snapshots: backend.snapshots, schema, problems });
+  const aggregates = new AggregateCommands({
+    events: backend.events,
+    schema,
+    loader,
+    cache: new AggregateCache(cachedAggregates),
+    problems,
+    services,
+    attempts,
+  });
+  const commands = new CommandBus({ schema, aggregates, services });
+  for (const middleware of options.middleware ?? []) commands.use(middleware);
+
+  const registry = new Registry({ backend, schema, container, commands, clock, services: messageServices });
+  const application = new Application({ registry, loader, problems, drainMs });
+  container.bind(CommandBus).toConstantValue(commands);
+  container.bind(Application).toConstantValue(application);
+  for (const listed of options.register) for (const definition of definitionsOf(listed)) registry.register(definition);
+  schema.seal();
+  return application;
+};
+
+const checkedCount = (option: string, value: number, least: number): number => {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new ConfigurationError(`createApp: "${option}" is ${value}; it must be an integer from ${least}.`);
+};

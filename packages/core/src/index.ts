@@ -136,3 +136,18 @@ export {
   ValidationError,
   type Violation,
 } from './schema/errors.js';
+
+// The memory backend, and what other backends share with it
+export { memory, type MemoryOptions } from './backend/memory/memory.js';
+export { TransactionError } from './backend/transaction.js';
+export { decodeCursor, encodeCursor, type CursorPlace } from './backend/document-cursor.js';
+export { canonicalId, checkAppends, checkExpectedVersion } from './log/check-append.js';
+export { checkName, checkStreamName } from './log/check-names.js';
+export {
+  checkReadAll,
+  checkReadStream,
+  checkStreamMetadata,
+  checkSubscribe,
+  defaultBatchSize,
+} from './log/check-read.js';
+export { encodeEvents, type EncodedEvent } from './log/encode-events.js';

@@ -1,3 +1,4 @@
+import { TidemarkError } from '../error.js';
 import type { AppendResult, StreamAppend } from '../log/event-store.js';
 import type { CheckpointStore } from './checkpoints.js';
 import type { DocumentStore } from './documents.js';
@@ -32,4 +33,9 @@ export interface Transaction {
     sql: string,
     parameters?: readonly unknown[],
   ): Promise<QueryResult<Row>>;
+}
+
+/** A transaction was used after its end, or the backend's own ports (or a second transaction) inside of one. */
+export class TransactionError extends TidemarkError {
+  readonly code = 'transaction';
 }

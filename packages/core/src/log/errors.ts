@@ -5,15 +5,23 @@ import type { ExpectedVersion } from './event-store.js';
 export class ConcurrencyError extends TidemarkError {
   readonly code = 'concurrency';
 
-  /** @param actual the stream's last version, or `undefined` if it does not exist or is soft-deleted */
+  /**
+   * @param actual the stream's last version, or `undefined` if it does not exist or is soft-deleted
+   * @param duplicateId id of an event of this append that is in the stream already, but not with all the others at the
+   * place asked for; so this is not the append that was done before, and it cannot be done again
+   */
   constructor(
     readonly stream: string,
     readonly expected: ExpectedVersion,
     readonly actual: number | undefined,
+    readonly duplicateId?: string | undefined,
   ) {
     super(
-      `Stream "${stream}" was expected at ${typeof expected === 'number' ? `version ${expected}` : `"${expected}"`} ` +
-        `but ${actual === undefined ? 'does not exist' : `is at version ${actual}`}. Load it again and decide anew.`,
+      duplicateId === undefined
+        ? `Stream "${stream}" was expected at ${typeof expected === 'number' ? `version ${expected}` : `"${expected}"`} ` +
+            `but ${actual === undefined ? 'does not exist' : `is at version ${actual}`}. Load it again and decide anew.`
+        : `Event ${duplicateId} is in stream "${stream}" already, but not with the same events around it ` +
+            'at the place asked for: this is not a repetition of what was appended. Load it again and decide anew.',
     );
   }
 }

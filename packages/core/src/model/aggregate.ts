@@ -123,8 +123,7 @@ const build = (
     decide(command, state, context) {
       const method = decideBy.get(Object.getPrototypeOf(command));
       if (method === undefined) throw undecided(type, command);
-      // The decision's own type: the runtime looks at what it is.
-      return callMethod(state, method, [command, context]) as object;
+      return callMethod(state, method, [command, context]);
     },
 
     evolve(state, event) {
@@ -156,14 +155,13 @@ const snapshotPolicy = (
 ): SnapshotPolicy<object> | undefined => {
   if (policy === undefined) return undefined;
   const given: SnapshotPolicy<never> = typeof policy === 'number' ? { every: policy } : policy;
-  const { save, restore } = given;
   return {
     every: given.every,
     schemaVersion: given.schemaVersion,
     // The state given is always of the class that the policy was written for.
-    save: save === undefined ? (state) => state : (state) => save.call(given, state as never),
+    save: (state) => (given.save === undefined ? state : given.save(state as never)),
     restore(saved, id) {
-      if (restore !== undefined) return restore.call(given, saved, id);
+      if (given.restore !== undefined) return given.restore(saved, id);
       const state = initialState(id);
       assignRevived(type, state, saved);
       return state;

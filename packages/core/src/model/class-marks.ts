@@ -35,6 +35,11 @@ export class MarkKind<Options> {
     this.#marks.set(owner, marks);
   }
 
+  /** Marks of the class itself, without those that it inherits. */
+  ownOf(type: Class): readonly Mark<Options>[] {
+    return this.#marks.get(type) ?? [];
+  }
+
   /**
    * Marks of the class and of those that it extends, base classes first. A member marked again in a subclass counts
    * once, as the subclass marks it.
@@ -42,7 +47,7 @@ export class MarkKind<Options> {
   of(type: Class): readonly Mark<Options>[] {
     const marks = new Map<string, Mark<Options>>();
     for (const owner of lineage(type)) {
-      for (const mark of this.#marks.get(owner) ?? []) marks.set(`${mark.isStatic} ${mark.member}`, mark);
+      for (const mark of this.ownOf(owner)) marks.set(`${mark.isStatic} ${mark.member}`, mark);
     }
     return [...marks.values()];
   }

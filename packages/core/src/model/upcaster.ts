@@ -81,12 +81,12 @@ export function upcaster(
 }
 
 /**
- * The upcasters among the class's static methods.
+ * The upcasters among the class's own static methods. Inherited ones are those of another type.
  *
  * @param event the type's name where `event` is left out
  */
 export const upcastersOn = (type: Class, event?: string): readonly UpcasterDefinition[] =>
-  marks.of(type).map(({ member, isStatic, options, definedAt: place }) => {
+  marks.ownOf(type).map(({ member, isStatic, options, definedAt: place }) => {
     const name = options.event ?? event;
     const method: unknown = Reflect.get(type, member);
     if (!isStatic || typeof method !== 'function') {

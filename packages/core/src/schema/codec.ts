@@ -21,9 +21,7 @@ export interface Codec {
  */
 export const jsonCodec: Codec = {
   encode(value, where) {
-    const culprit = findCulprit(value);
-    if (culprit !== undefined) throw new SerializationError(where, pathOf(where, culprit), culprit.reason);
-    const text: string | undefined = stringify(value, where);
+    const text = writeJson(value, where);
     if (text === undefined) throw new SerializationError(where, where, 'is left out by its toJSON method');
     return text;
   },
@@ -42,14 +40,15 @@ export const jsonCodec: Codec = {
   },
 };
 
-const stringify = (value: unknown, where: string): string => {
+const writeJson = (value: unknown, where: string): string | undefined => {
   try {
-    return JSON.stringify(value);
-  } catch (error) {
-    // Within the depth allowed it fails only when a toJSON or a getter throws, or when hardly any stack is left.
-    throw new SerializationError(where, where, `cannot be written as JSON: ${reasonOf(error)}`);
+    const culprit = findCulprit(value);
+    if (culprit === undefined) return JSON.stringify(value);
+    throw new SerializationError(where, pathOf(where, culprit), culprit.reason);
+  } catch (cause) {
+    if (cause instanceof SerializationError) throw cause;
+    throw new SerializationError(where, where, 'cannot be written as JSON: a getter or toJSON method threw', {
+      cause,
+    });
   }
 };
-
-const reasonOf = (error: unknown): string =>
-  error instanceof Error ? error.message : 'something was thrown';

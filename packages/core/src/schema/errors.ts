@@ -13,8 +13,9 @@ export class SerializationError extends TidemarkError {
     readonly where: string,
     readonly path: string,
     reason: string,
+    options?: ErrorOptions,
   ) {
-    super(`${path} ${reason}`);
+    super(`${path} ${reason}`, options);
   }
 }
 

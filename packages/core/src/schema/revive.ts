@@ -1,4 +1,5 @@
 import type { Class } from '../model/definition.js';
+import { maxDepth } from './json-check.js';
 import { fieldsOf, type Field } from './fields.js';
 
 /** Rebuilds objects of one class from plain data. Compiled once per class. */
@@ -22,12 +23,15 @@ const planOf = (type: Class): Plan => {
  * An object of the class with the data's own properties. No constructor, setter or other code of the class runs.
  * Data that is no object, or is of the class already, is given back as it is.
  */
-export const revive = (type: Class, data: unknown): unknown => {
-  if (!isRecord(data) || data instanceof type) return data;
+export const revive = (type: Class, data: unknown): unknown => reviveAt(type, data, 0);
+
+const reviveAt = (type: Class, data: unknown, depth: number): unknown => {
+  // Received data may be deeper than the stack: below what a codec writes it stays plain, and validation refuses it.
+  if (!isRecord(data) || data instanceof type || depth > maxDepth) return data;
   const { prototype, fields } = planOf(type);
   const instance: Record<string, unknown> = Object.create(prototype);
   copyProperties(data, instance);
-  reviveFields(instance, fields);
+  reviveFields(instance, fields, depth);
   return instance;
 };
 
@@ -36,7 +40,7 @@ export const assignRevived = (type: Class, instance: object, data: unknown): voi
   if (!isRecord(data)) return;
   const revived: Record<string, unknown> = {};
   copyProperties(data, revived);
-  reviveFields(revived, planOf(type).fields);
+  reviveFields(revived, planOf(type).fields, 0);
   copyProperties(revived, instance);
 };
 
@@ -53,22 +57,22 @@ const define = (target: object, key: string, value: unknown): void => {
   Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
 };
 
-const reviveFields = (instance: Record<string, unknown>, fields: readonly Field[]): void => {
+const reviveFields = (instance: Record<string, unknown>, fields: readonly Field[], depth: number): void => {
   for (const field of fields) {
     if (!Object.hasOwn(instance, field.property)) continue;
     const value = instance[field.property];
-    define(instance, field.property, reviveField(field, value));
+    define(instance, field.property, reviveField(field, value, depth + 1));
   }
 };
 
-const reviveField = (field: Field, value: unknown): unknown => {
+const reviveField = (field: Field, value: unknown, depth: number): unknown => {
   switch (field.kind) {
     case 'date':
       return typeof value === 'string' && isoDate.test(value) ? toDate(value) : value;
     case 'object':
-      return revive(field.type, value);
+      return reviveAt(field.type, value, depth);
     case 'items':
-      return Array.isArray(value) ? value.map((item: unknown) => revive(field.type, item)) : value;
+      return Array.isArray(value) ? value.map((item: unknown) => reviveAt(field.type, item, depth)) : value;
     default:
       return field satisfies never;
   }

@@ -28,7 +28,7 @@ const planOf = (type: Class): Plan => {
         constraintCls !== undefined &&
         getMetadataStorage()
           .getTargetValidatorConstraints(constraintCls)
-          .some(({ async, instance }) => async || types.isAsyncFunction(instance.validate)),
+          .some(({ async, instance }) => async || types.isAsyncFunction(Reflect.get(instance, 'validate'))),
     )?.propertyName,
   };
   plans.set(type, plan);
@@ -45,49 +45,60 @@ const planOf = (type: Class): Plan => {
 export const validateMessage = (messageType: string, type: Class, message: object): void => {
   const plan = planOf(type);
   if (!plan.validated) return;
-  const violations: Violation[] = [];
-  refuseUncheckable(type, plan, message, '', violations);
+  const violations = [...refuseUncheckable(messageType, type, message)];
   collect(validateSync(message, options), '', message, violations);
   if (violations.length > 0) throw new ValidationError(messageType, violations);
 };
 
 const options = { forbidUnknownValues: false, validationError: { target: false, value: false } } as const;
 
+/** How deep validated objects may hold each other: more is a mistake or an attack, and would exhaust the stack. */
+const maxNesting = 100;
+
 /**
- * class-validator finds the constraints by `object.constructor` and skips asynchronous ones: an own property of that
- * name, or such a constraint, would let anything through.
+ * Refuses what class-validator would let through unseen. It finds constraints by `object.constructor`, which received
+ * data can spoof; it skips asynchronous ones; and plain objects in the place of instances have none.
  */
-const refuseUncheckable = (
-  type: Class,
-  plan: Plan,
-  message: object,
-  path: string,
-  violations: Violation[],
-): void => {
-  if (plan.asyncProperty !== undefined) {
-    throw new ConfigurationError(
-      `The property "${plan.asyncProperty}" of ${type.name} has an asynchronous constraint. Messages are validated ` +
-        'synchronously: check it in the handler instead.',
-    );
-  }
-  if (Object.hasOwn(message, 'constructor')) {
-    violations.push({
-      path: join(path, 'constructor'),
-      constraints: { reserved: 'constructor must not be a property' },
-    });
-  }
-  for (const property of plan.nested) {
-    const value: unknown = Reflect.get(message, property);
-    const items: readonly unknown[] = Array.isArray(value) ? value : [value];
-    for (const [index, item] of items.entries()) {
-      if (typeof item !== 'object' || item === null) continue;
-      const itemType = classOf(item);
-      if (itemType === undefined) continue;
-      const itemPath = Array.isArray(value) ? `${join(path, property)}[${index}]` : join(path, property);
-      refuseUncheckable(itemType, planOf(itemType), item, itemPath, violations);
+const refuseUncheckable = (messageType: string, type: Class, message: object): readonly Violation[] => {
+  const violations: Violation[] = [];
+  const visit = (current: Class, object: object, path: string, depth: number): void => {
+    const { asyncProperty, nested } = planOf(current);
+    if (asyncProperty !== undefined) {
+      throw new ConfigurationError(
+        `The property "${asyncProperty}" of ${current.name} has an asynchronous constraint. Messages are validated ` +
+          'synchronously: check it in the handler instead.',
+      );
     }
-  }
+    if (depth > maxNesting) {
+      const reason = `must not be nested more than ${maxNesting} levels deep, or refer back to itself`;
+      throw new ValidationError(messageType, [{ path: path.slice(0, 80), constraints: { nesting: reason } }]);
+    }
+    if (Object.hasOwn(object, 'constructor')) {
+      violations.push({
+        path: join(path, 'constructor'),
+        constraints: { reserved: 'constructor must not be a property' },
+      });
+    }
+    for (const property of nested) {
+      const value: unknown = Reflect.get(object, property);
+      const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+      for (const [index, item] of items.entries()) {
+        if (typeof item !== 'object' || item === null) continue;
+        const itemPath = Array.isArray(value) ? `${join(path, property)}[${index}]` : join(path, property);
+        const itemType = classOf(item);
+        if (itemType === undefined || itemType === Object) {
+          violations.push({ path: itemPath, constraints: { unknownValue: plainObject } });
+        } else visit(itemType, item, itemPath, depth + 1);
+      }
+    }
+  };
+  visit(type, message, '', 0);
+  return violations;
 };
+
+const plainObject =
+  'is a plain object, so its constraints cannot be checked: make it an instance of its class; and for items of an ' +
+  'array that is stored or received, add @ItemType(() => TheClass) to the property';
 
 /** The class of an object by its prototype, which data cannot spoof. */
 export const classOf = (value: object): Class | undefined => {

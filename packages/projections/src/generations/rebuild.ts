@@ -1,0 +1,149 @@
+import { type Composition, ProcessorRunner, type ProcessorStatus } from '@tidemark/core';
+import { RebuildStoppedError } from '../errors.js';
+import type { LiveProjection } from './live-projection.js';
+import { ProgressMeter, type RebuildProgress } from './progress.js';
+import { type Generation, generationName } from './switch-row.js';
+
+export interface RebuildOptions {
+  /** Told of the progress after each batch. */
+  readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
+  /** Stops the rebuild when aborted; called again, it goes on from there. */
+  readonly signal?: AbortSignal | undefined;
+  /** Most events in one batch, which is one transaction. Default: 2,000. */
+  readonly batchSize?: number | undefined;
+  /** Begins a new generation, even where an interrupted rebuild could be continued. Default: false. */
+  readonly fresh?: boolean | undefined;
+}
+
+export interface RebuildResult {
+  readonly projection: string;
+  /** Number of the generation that is active now. */
+  readonly generation: number;
+  /** Events handled by this run of the rebuild. */
+  readonly handled: number;
+  /** Where it began: behind this position; `undefined` for the beginning of the log, else it was continued. */
+  readonly continuedFrom: bigint | undefined;
+}
+
+const defaultBatchSize = 2_000;
+
+/**
+ * Builds a new generation beside the active one, and switches when it has caught up.
+ *
+ * The live runner goes on meanwhile. For the switch it is stopped, the new generation is brought to where the old one
+ * came (so that no reader who has seen a position sees the time before it), and then the switch row and the
+ * checkpoints change in one transaction; the live runner starts again, on the new generation.
+ */
+export const rebuild = async (
+  projection: LiveProjection,
+  composition: Composition,
+  options: RebuildOptions,
+  signal: AbortSignal,
+): Promise<RebuildResult> => {
+  const { name } = projection.definition;
+  const { backend, clock, container, schema } = composition;
+  const generation = await generationToBuild(projection, options.fresh ?? false);
+  const checkpoint = generationName(name, generation.number);
+  const begin = await backend.checkpoints.load(checkpoint);
+  const meter = new ProgressMeter(
+    name,
+    generation.number,
+    clock.now().getTime(),
+    begin?.position ?? 0n,
+    await backend.events.head(),
+  );
+  const builder = new ProcessorRunner(
+    projection.processor(checkpoint, () => generation, options.batchSize ?? defaultBatchSize),
+    { backend, schema, clock, services: () => ({ get: (service) => container.get(service) }) },
+  );
+  const unsubscribe = builder.onChange(({ position, handled }) => {
+    if (position !== undefined) options.onProgress?.(meter.at(clock.now().getTime(), position, handled));
+  });
+  try {
+    const caughtUp = whenCaughtUp(builder, signal);
+    await builder.start();
+    await caughtUp;
+    await cutOver(projection, composition, builder, generation, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    await builder.stop();
+    throw new RebuildStoppedError(name, (await backend.checkpoints.load(checkpoint))?.position, signal.reason);
+  } finally {
+    unsubscribe();
+    await builder.stop();
+  }
+  await projection.dropRetired();
+  return {
+    projection: name,
+    generation: generation.number,
+    handled: builder.status().handled,
+    continuedFrom: begin?.position,
+  };
+};
+
+/** The generation of an interrupted rebuild, or a new one. */
+const generationToBuild = async (projection: LiveProjection, isFresh: boolean): Promise<Generation> => {
+  const { building } = projection.row;
+  return building === null || isFresh ? projection.createBuilding() : building;
+};
+
+/** Resolves when the runner has caught up; rejects when it fails, or the signal is aborted. */
+const whenCaughtUp = (runner: ProcessorRunner, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const settle = (outcome: () => void): void => {
+      unsubscribe();
+      signal.removeEventListener('abort', onAbort);
+      outcome();
+    };
+    const look = ({ state, caughtUp, failure }: ProcessorStatus): void => {
+      if (state === 'failed') settle(() => reject(asError(failure?.error)));
+      else if (caughtUp) settle(resolve);
+    };
+    const onAbort = (): void => settle(() => reject(asError(signal.reason)));
+    const unsubscribe = runner.onChange(look);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+
+const cutOver = async (
+  projection: LiveProjection,
+  { backend }: Composition,
+  builder: ProcessorRunner,
+  generation: Generation,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { runner, row, definition } = projection;
+  const { state } = runner.status();
+  await runner.stop();
+  try {
+    const live = await backend.checkpoints.load(generationName(definition.name, row.active.number));
+    if (live !== undefined) await builder.waitFor(live.position, { signal });
+    await builder.drain();
+    signal.throwIfAborted();
+    await projection.switchTo(generation);
+  } finally {
+    await startAgain(runner, state);
+  }
+};
+
+/** Brings the live runner back to what it was doing. One that had failed gets another chance with the new generation. */
+const startAgain = async (runner: ProcessorRunner, before: ProcessorStatus['state']): Promise<void> => {
+  switch (before) {
+    case 'stopped':
+    case 'draining':
+      return;
+    case 'paused':
+      await runner.start();
+      await runner.pause();
+      return;
+    case 'starting':
+    case 'running':
+    case 'failed':
+      await runner.start();
+      return;
+    default:
+      before satisfies never;
+  }
+};
+
+const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));

@@ -1,0 +1,6 @@
+/**
+ * Given/when/then for sagas.
+ *
+ * @module @tidemark/sagas/testing
+ */
+export {};

@@ -82,7 +82,9 @@ export class AggregateLoader {
     const snapshot = await this.#findSnapshot(definition, id);
     if (snapshot === undefined) return undefined;
     let aggregate: LiveAggregate<State> | undefined;
-    for await (const batch of this.#environment.events.readStream(snapshot.stream, { from: snapshot.version })) {
+    for await (const batch of this.#environment.events.readStream(snapshot.stream, {
+      from: snapshot.version,
+    })) {
       if (aggregate !== undefined) {
         aggregate.apply(batch);
         continue;

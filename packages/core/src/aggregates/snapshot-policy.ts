@@ -25,7 +25,11 @@ export const snapshotOf = (policy: SnapshotPolicy, aggregate: LiveAggregate): Sn
 });
 
 /** The state that was saved. Without `restore` in the policy: an instance keeps its class, all else is the JSON. */
-export const restoreState = <State>(definition: AggregateDefinition<State>, saved: unknown, id: string): State => {
+export const restoreState = <State>(
+  definition: AggregateDefinition<State>,
+  saved: unknown,
+  id: string,
+): State => {
   if (definition.snapshots?.restore !== undefined) return definition.snapshots.restore(saved, id);
   const state = definition.initialState(id);
   if (!isInstance(state)) return saved as State;

@@ -7,14 +7,13 @@ interface Turn {
   over: boolean;
 }
 
-const current = new AsyncLocalStorage<Turn>();
-
 /**
  * Lets work on one stream happen one after another, in the order in which it came, while streams go side by side.
  *
  * A turn taken from within another one is refused: two that wait for each other's would wait for ever.
  */
 export class Turns {
+  readonly #current = new AsyncLocalStorage<Turn>();
   readonly #last = new Map<string, Promise<void>>();
 
   /**
@@ -23,15 +22,16 @@ export class Turns {
    * @throws {NestedCommandError} called from within a turn that has not ended
    */
   async take<Result>(stream: string, work: () => Promise<Result>): Promise<Result> {
-    const surrounding = current.getStore();
-    if (surrounding !== undefined && !surrounding.over) throw new NestedCommandError(stream, surrounding.stream);
+    const surrounding = this.#current.getStore();
+    if (surrounding !== undefined && !surrounding.over)
+      throw new NestedCommandError(stream, surrounding.stream);
     const before = this.#last.get(stream);
     const turn: Turn = { stream, over: false };
     const { promise: end, resolve: finish } = withResolvers();
     this.#last.set(stream, end);
     try {
       await before;
-      return await current.run(turn, work);
+      return await this.#current.run(turn, work);
     } finally {
       turn.over = true;
       if (this.#last.get(stream) === end) this.#last.delete(stream);

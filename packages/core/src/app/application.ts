@@ -119,11 +119,16 @@ export class Application implements AsyncDisposable {
   health(): Health {
     const { state } = this.#sequence;
     return combineHealth([
-      state === 'running' ? { status: 'up', reasons: [] } : { status: 'down', reasons: [`The application is ${state}.`] },
+      state === 'running'
+        ? { status: 'up', reasons: [] }
+        : { status: 'down', reasons: [`The application is ${state}.`] },
       ...[...this.processors.values()].map((runner) => processorHealth(runner.status())),
       ...this.#registry.lifecycles.flatMap((lifecycle) => lifecycle.health?.() ?? []),
       ...this.#problems.list().map(
-        ({ source, error }): Health => ({ status: 'degraded', reasons: [`Failed: ${source}: ${messageOf(error)}`] }),
+        ({ source, error }): Health => ({
+          status: 'degraded',
+          reasons: [`Failed: ${source}: ${messageOf(error)}`],
+        }),
       ),
     ]);
   }
@@ -134,7 +139,10 @@ export class Application implements AsyncDisposable {
    * @param aggregate its class with `@Aggregate`, or its definition
    * @throws {ConfigurationError} the aggregate is not registered
    */
-  load<State>(aggregate: AggregateDefinition<State, never, never>, id: string): Promise<LoadedAggregate<State>>;
+  load<State>(
+    aggregate: AggregateDefinition<State, never, never>,
+    id: string,
+  ): Promise<LoadedAggregate<State>>;
   load<State extends object>(aggregate: Class<State>, id: string): Promise<LoadedAggregate<State>>;
   async load(aggregate: Class | Definition, id: string): Promise<LoadedAggregate<unknown>> {
     const definition = definitionsOf(aggregate).find(isAggregate);
@@ -183,6 +191,7 @@ export class Application implements AsyncDisposable {
   }
 }
 
-const isAggregate = (definition: Definition): definition is AggregateDefinition => definition.kind === 'aggregate';
+const isAggregate = (definition: Definition): definition is AggregateDefinition =>
+  definition.kind === 'aggregate';
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

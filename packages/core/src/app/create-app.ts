@@ -1,13 +1,10 @@
 import { Container } from 'inversify';
-import { AggregateCache } from '../aggregates/aggregate-cache.js';
-import { AggregateLoader } from '../aggregates/aggregate-loader.js';
 import type { Backend } from '../backend/backend.js';
 import { systemClock, type Clock } from '../clock.js';
-import { AggregateCommands } from '../commands/aggregate-commands.js';
 import { CommandBus } from '../commands/command-bus.js';
 import type { CommandMiddleware } from '../commands/command.js';
+import { createCommandBus } from '../commands/create-command-bus.js';
 import { ConfigurationError } from '../error.js';
-import type { MessageContext } from '../messages/context.js';
 import type { Class, Definition } from '../model/definition.js';
 import { definitionsOf } from '../model/definitions-of.js';
 import { Problems, type Problem } from '../observation/problems.js';
@@ -53,27 +50,24 @@ export const createApp = (options: AppOptions): Application => {
 
   const container = new Container(options.container === undefined ? {} : { parent: options.container });
   const messageServices = new MessageServices(container, options.messageServices);
-  const services = (context: () => MessageContext) => messageServices.scope(context);
   const schema = new Schema();
   const problems = new Problems(clock, options.onProblem);
-  const loader = new AggregateLoader({ events: backend.events, snapshots: backend.snapshots, schema, problems });
-  const aggregates = new AggregateCommands({
-    events: backend.events,
+  const { commands, loader } = createCommandBus({
+    backend,
     schema,
-    loader,
-    cache: new AggregateCache(cachedAggregates),
     problems,
-    services,
+    services: (context) => messageServices.scope(context),
+    cachedAggregates,
     attempts,
   });
-  const commands = new CommandBus({ schema, aggregates, services });
   for (const middleware of options.middleware ?? []) commands.use(middleware);
 
   const registry = new Registry({ backend, schema, container, commands, clock, services: messageServices });
   const application = new Application({ registry, loader, problems, drainMs });
   container.bind(CommandBus).toConstantValue(commands);
   container.bind(Application).toConstantValue(application);
-  for (const listed of options.register) for (const definition of definitionsOf(listed)) registry.register(definition);
+  for (const listed of options.register)
+    for (const definition of definitionsOf(listed)) registry.register(definition);
   schema.seal();
   return application;
 };

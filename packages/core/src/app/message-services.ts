@@ -69,4 +69,5 @@ const contextAtHand = (): MessageContext => {
   );
 };
 
-const nameOf = (token: ServiceIdentifier): string => (typeof token === 'function' ? token.name : String(token));
+const nameOf = (token: ServiceIdentifier): string =>
+  typeof token === 'function' ? token.name : String(token);

@@ -62,13 +62,16 @@ export class Sequence {
       for (const step of this.#steps()) {
         this.#started.push(step);
         await step.start();
-        if (this.#isCalledOff()) throw new NotRunningError('The application was stopped while it was starting.');
+        if (this.#isCalledOff())
+          throw new NotRunningError('The application was stopped while it was starting.');
       }
       this.#state = 'running';
     } catch (error) {
       const failures = await this.#stopStarted();
       this.#starting = undefined;
-      throw failures.length === 0 ? error : joined('The start failed, and so did cleaning up.', [error, ...failures]);
+      throw failures.length === 0
+        ? error
+        : joined('The start failed, and so did cleaning up.', [error, ...failures]);
     }
   }
 

@@ -186,12 +186,20 @@ export class AggregateCommands {
         problems.report(source, error);
       }
     }
-    return { commandId: task.envelope.id, stream: task.stream, version, position, events, alreadyHandled: false };
+    return {
+      commandId: task.envelope.id,
+      stream: task.stream,
+      version,
+      position,
+      events,
+      alreadyHandled: false,
+    };
   }
 
   async #readBack(stream: string, from: number, to: number): Promise<readonly RecordedEvent[]> {
     const events: RecordedEvent[] = [];
-    for await (const batch of this.#environment.events.readStream(stream, { from, to })) events.push(...batch);
+    for await (const batch of this.#environment.events.readStream(stream, { from, to }))
+      events.push(...batch);
     return events;
   }
 

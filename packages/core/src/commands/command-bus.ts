@@ -45,7 +45,7 @@ export class CommandBus {
    */
   async send(command: object, options: SendOptions = {}): Promise<CommandResult> {
     if (options.id !== undefined && !isUuid(options.id)) {
-      throw new InvalidArgumentError('options.id', 'must be a UUID: it is the command\'s idempotency key.');
+      throw new InvalidArgumentError('options.id', "must be a UUID: it is the command's idempotency key.");
     }
     return this.#inFlight.run(() => {
       const id = options.id ?? newId();
@@ -120,4 +120,3 @@ export class CommandBus {
     return { commandId: envelope.id, events: [], alreadyHandled: false, value };
   }
 }
-

@@ -1,0 +1,57 @@
+import type { RecordedEvent } from '../messages/event.js';
+
+/**
+ * - `stopped`: does nothing; not yet started, or ended on request
+ * - `starting`: loads its checkpoint
+ * - `running`: follows the log
+ * - `paused`: starts no handler; what was delivered waits in memory
+ * - `draining`: ends: finishes what is in hand, then is `stopped`
+ * - `failed`: stands still at an event that could not be handled, or because another instance took over
+ */
+export type ProcessorState = 'stopped' | 'starting' | 'running' | 'paused' | 'draining' | 'failed';
+
+/** Why a processor stands still. */
+export interface ProcessorFailure {
+  /** What was thrown; wrapped if it was no `Error`. */
+  readonly error: Error;
+  /** What happened, where, and what to do, in one sentence or two. */
+  readonly reason: string;
+  /** The event that could not be handled; `undefined` where it was not about one event. */
+  readonly event?: RecordedEvent | undefined;
+  /** How often it was tried; 0 where nothing was tried. */
+  readonly attempts: number;
+  readonly at: Date;
+}
+
+/** What keeps a running processor from going on as it should; it tries again by itself. */
+export interface ProcessorDegradation {
+  readonly reason: string;
+  readonly error: Error | undefined;
+  readonly since: Date;
+}
+
+/** A processor as seen from outside, at one moment. */
+export interface ProcessorStatus {
+  readonly name: string;
+  /** What it is to the user: `processor`, `projection`, `saga`. */
+  readonly role: string;
+  readonly state: ProcessorState;
+  /** Everything up to and including this position is handled; `undefined` before the first. */
+  readonly position: bigint | undefined;
+  /** The stored checkpoint: a new start begins behind it. At most a little behind `position`. */
+  readonly checkpoint: bigint | undefined;
+  /** True if everything that the log held at the last look is handled. */
+  readonly caughtUp: boolean;
+  /** Events handled since the runner was made. */
+  readonly handled: number;
+  /** Tries that failed and were, or will be, tried again, since the runner was made. */
+  readonly retried: number;
+  /** Handlers running right now. */
+  readonly inFlight: number;
+  /** Events delivered and not yet handled, those in flight included. */
+  readonly pending: number;
+  /** Why it failed; kept until the next start. */
+  readonly failure?: ProcessorFailure | undefined;
+  /** What it has trouble with while it goes on trying. */
+  readonly degraded?: ProcessorDegradation | undefined;
+}

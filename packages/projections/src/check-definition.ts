@@ -8,9 +8,19 @@ import { ConfigurationError } from '@tidemark/core';
  */
 export const checkDefinition = (
   by: string,
-  { name, version, types }: { readonly name: unknown; readonly version: unknown; readonly types: readonly string[] },
+  {
+    name,
+    version,
+    types,
+  }: { readonly name: unknown; readonly version: unknown; readonly types: readonly string[] },
 ): void => {
-  if (typeof name !== 'string' || name === '' || name.length > 150 || name.includes('\0') || name.includes('@')) {
+  if (
+    typeof name !== 'string' ||
+    name === '' ||
+    name.length > 150 ||
+    name.includes('\0') ||
+    name.includes('@')
+  ) {
     throw new ConfigurationError(
       `${by} needs an explicit name of 1 to 150 characters, without NUL and "@": the read model and its checkpoints are ` +
         'stored under it.',

@@ -85,7 +85,9 @@ class Cards {
     return this.helper(document);
   }
 
-  @On('typed.renamed') @Key((data: { readonly to: string }) => data.to) renamed(_: { readonly to: string }): null {
+  @On('typed.renamed') @Key((data: { readonly to: string }) => data.to) renamed(_: {
+    readonly to: string;
+  }): null {
     return null;
   }
 

@@ -70,12 +70,11 @@ export class RebuildStoppedError extends TidemarkError {
   /** @param position how far the new generation is built */
   constructor(
     readonly projection: string,
-    readonly position: bigint | undefined,
+    readonly position: bigint,
     cause: unknown,
   ) {
     super(
-      `The rebuild of projection "${projection}" was stopped ` +
-        `${position === undefined ? 'before its first batch' : `at position ${position}`}. ` +
+      `The rebuild of projection "${projection}" was stopped at position ${position}. ` +
         'The read model is as it was; call rebuild again to go on from there.',
       { cause },
     );

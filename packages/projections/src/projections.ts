@@ -113,7 +113,10 @@ export class Projections {
    *
    * @throws {UnsupportedError} the backend has no SQL
    */
-  query<Row = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<QueryResult<Row>> {
+  query<Row = Record<string, unknown>>(
+    sql: string,
+    parameters?: readonly unknown[],
+  ): Promise<QueryResult<Row>> {
     return this.#composition.backend.transaction((tx) => tx.query<Row>(sql, parameters));
   }
 
@@ -129,7 +132,8 @@ export class Projections {
     { projections, timeoutMs }: ProjectionWaitOptions = {},
   ): Promise<void> {
     const position = typeof until === 'bigint' ? until : until.position;
-    const entries = projections === undefined ? [...this.#entries.values()] : projections.map((it) => this.#entry(it));
+    const entries =
+      projections === undefined ? [...this.#entries.values()] : projections.map((it) => this.#entry(it));
     if (position === undefined) return;
     await Promise.all(
       entries.map(async ({ projection, upgrade }) => {
@@ -232,7 +236,9 @@ export class Projections {
       return [
         ...(upgrade?.failure === undefined
           ? []
-          : [`The new version of ${subject} is built but could not be switched to: ${messageOf(upgrade.failure)}`]),
+          : [
+              `The new version of ${subject} is built but could not be switched to: ${messageOf(upgrade.failure)}`,
+            ]),
         ...(projection.leftovers === undefined
           ? []
           : [`Old generations of ${subject} could not be dropped: ${messageOf(projection.leftovers)}`]),
@@ -260,7 +266,9 @@ export class Projections {
     for (const { projection } of this.#entries.values()) {
       const other = projection.definition;
       const shared =
-        other.model === 'tables' ? other.tables.find((table) => definition.tables.includes(table)) : undefined;
+        other.model === 'tables'
+          ? other.tables.find((table) => definition.tables.includes(table))
+          : undefined;
       if (shared === undefined) continue;
       throw new ConfigurationError(
         `Projections "${other.name}" (${other.definedAt}) and "${definition.name}" (${definition.definedAt}) both have a ` +

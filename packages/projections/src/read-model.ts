@@ -1,4 +1,10 @@
-import type { DocumentPage as StoredPage, DocumentQuery, DocumentStore, FieldCondition, IndexedValue } from '@tidemark/core';
+import type {
+  DocumentPage as StoredPage,
+  DocumentQuery,
+  DocumentStore,
+  FieldCondition,
+  IndexedValue,
+} from '@tidemark/core';
 import type { Where } from './documents/field-path.js';
 
 /** Which documents to find, in what order, and which page of them. */

@@ -76,8 +76,16 @@ describe('DocumentFold', () => {
 
   it('folds one event into several documents, each once, or into none', () => {
     const fold = foldOf(
-      on('many', () => ({ seen: true }), () => ['a', 'b', 'a']),
-      on('none', () => ({ seen: true }), () => undefined),
+      on(
+        'many',
+        () => ({ seen: true }),
+        () => ['a', 'b', 'a'],
+      ),
+      on(
+        'none',
+        () => ({ seen: true }),
+        () => undefined,
+      ),
     );
     const plan = fold.plan([event('many', 0), event('none', 0)]);
     expect(fold.apply(plan, new Map()).map(({ key }) => key)).toEqual(['a', 'b']);
@@ -138,7 +146,9 @@ describe('DocumentFold', () => {
       }),
     );
     const plan = fold.plan([...before, 'pushed'].map((type) => event(type, 'a')));
-    expect(() => fold.apply(plan, loaded)).toThrow(/Projection "counters" failed on document "a" at event "pushed"/);
+    expect(() => fold.apply(plan, loaded)).toThrow(
+      /Projection "counters" failed on document "a" at event "pushed"/,
+    );
   });
 
   it('names projection, document and event when a handler fails, and keeps the cause', () => {
@@ -190,13 +200,19 @@ describe('DocumentFold', () => {
   });
 
   it('refuses what JSON cannot hold, with its path, as soon as another event would see it', () => {
-    const fold = foldOf(on('bad', () => ({ deep: [{ big: 1n }] })), counted);
+    const fold = foldOf(
+      on('bad', () => ({ deep: [{ big: 1n }] })),
+      counted,
+    );
     const plan = fold.plan([event('bad', 'a'), event('counted', 'a')]);
     expect(() => fold.apply(plan, new Map())).toThrow(/document\.deep\[0\]\.big/);
   });
 
   it('refuses a document whose toJSON makes it no object', () => {
-    const fold = foldOf(on('odd', () => ({ toJSON: () => 7 })), counted);
+    const fold = foldOf(
+      on('odd', () => ({ toJSON: () => 7 })),
+      counted,
+    );
     const plan = fold.plan([event('odd', 'a'), event('counted', 'a')]);
     expect(() => fold.apply(plan, new Map())).toThrow(/toJSON gave back a number/);
   });
@@ -210,7 +226,11 @@ describe('DocumentFold', () => {
         maybe: (asCounter(document)?.count ?? 0) % 2 === 0 ? undefined : -0,
       })),
       on('deleted', () => null),
-      on('moved', (_, document) => ({ moved: document ?? null }), () => ['a', 'b']),
+      on(
+        'moved',
+        (_, document) => ({ moved: document ?? null }),
+        () => ['a', 'b'],
+      ),
     );
     const typed = fc.record({
       type: fc.constantFrom('counted', 'counted', 'counted', 'deleted', 'moved', 'unknown'),

@@ -98,7 +98,11 @@ export class DocumentFold {
       slot.current = settled(slot.current, this.#roundTrip);
       slot.isSettled = true;
     }
-    const next: unknown = handler.fold(event.data, slot.current, { projection: this.#projection, key, event });
+    const next: unknown = handler.fold(event.data, slot.current, {
+      projection: this.#projection,
+      key,
+      event,
+    });
     if (next === undefined || next === slot.current) return;
     slot.current = next === null ? undefined : asDocument(next, handler.label);
     slot.isSettled = false;
@@ -148,6 +152,7 @@ export const roundTripOf =
   (document) => {
     const decoded = codec.decode(codec.encode(document, 'document'));
     if (typeof decoded === 'object' && decoded !== null) return decoded;
-    throw new InvalidDocumentError(`the document's toJSON gave back ${describe(decoded)}, but a document is an object.`);
+    throw new InvalidDocumentError(
+      `the document's toJSON gave back ${describe(decoded)}, but a document is an object.`,
+    );
   };
-

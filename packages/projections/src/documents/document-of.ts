@@ -1,5 +1,9 @@
 /** The second parameter of a handler, where it declares one. */
-type DocumentParameter<Method> = Method extends (event: never, document: infer Document, ...rest: never[]) => unknown
+type DocumentParameter<Method> = Method extends (
+  event: never,
+  document: infer Document,
+  ...rest: never[]
+) => unknown
   ? unknown extends Document
     ? never
     : Document

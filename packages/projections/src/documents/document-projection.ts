@@ -1,6 +1,11 @@
 import { type Class, definedAt, type RetryPolicy } from '@tidemark/core';
 import { checkDefinition } from '../check-definition.js';
-import type { DocumentContext, DocumentProjectionDefinition, NextDocument } from '../definition.js';
+import type {
+  DocumentContext,
+  DocumentProjectionDefinition,
+  KeySelector,
+  NextDocument,
+} from '../definition.js';
 import { messagesOf, referencedEvent } from '../event-reference.js';
 import { install } from '../install.js';
 import { type AnyHandlerKey, type HandlerKey, keysBy, type ProjectionKey } from '../key.js';
@@ -28,7 +33,7 @@ export interface OnDocument<Document extends object> {
   <Data>(
     type: string,
     fold: (data: Data, document: Document | undefined, context: DocumentContext) => NextDocument<Document>,
-    options?: { readonly key?: HandlerKey<NoInfer<Data>> | undefined },
+    options?: { readonly key?: string | KeySelector<NoInfer<Data>> | undefined },
   ): DocumentHandlerDraft<Document>;
 }
 

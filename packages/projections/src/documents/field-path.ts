@@ -33,9 +33,10 @@ export type ValueAt<Document, Path extends string> = Path extends keyof Document
     : IndexedValue;
 
 /** What may be compared with a field: its own type, and `null`, which stands for a field that is not there. */
-type Comparable<Document, Field extends string> = Extract<ValueAt<Document, Field>, Scalar> extends never
-  ? IndexedValue
-  : Extract<ValueAt<Document, Field>, Scalar> | null;
+type Comparable<Document, Field extends string> =
+  Extract<ValueAt<Document, Field>, Scalar> extends never
+    ? IndexedValue
+    : Extract<ValueAt<Document, Field>, Scalar> | null;
 
 /** Conditions on one field, with values of the field's type. All given must hold. */
 export type ConditionOn<Value extends IndexedValue> = {
@@ -43,6 +44,11 @@ export type ConditionOn<Value extends IndexedValue> = {
 } & { readonly in?: readonly Value[] | undefined };
 
 /** Conditions by field: a value that it must equal, or comparisons. All must hold. */
-export type Where<Document, Field extends string> = {
-  readonly [Name in Field]?: Comparable<Document, Name> | ConditionOn<Comparable<Document, Name>> | undefined;
-};
+export type Where<Document, Field extends string> = [Field] extends [never]
+  ? Readonly<Record<string, never>>
+  : {
+      readonly [Name in Field]?:
+        | Comparable<Document, Name>
+        | ConditionOn<Comparable<Document, Name>>
+        | undefined;
+    };

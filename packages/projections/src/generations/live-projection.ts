@@ -11,7 +11,13 @@ import { documentStorage } from '../documents/document-storage.js';
 import type { ModelStorage } from '../storage.js';
 import { tableStorage } from '../tables/table-storage.js';
 import { Readers } from './readers.js';
-import { type Generation, generationName, readSwitchRow, type SwitchRow, writeSwitchRow } from './switch-row.js';
+import {
+  type Generation,
+  generationName,
+  readSwitchRow,
+  type SwitchRow,
+  writeSwitchRow,
+} from './switch-row.js';
 import { beginBuilding, cleaned, type NextRow, planStart, switched } from './transitions.js';
 
 /**
@@ -72,7 +78,7 @@ export class LiveProjection {
     const isFirst = this.#row === undefined;
     if (next !== undefined) {
       await this.#write(this.#row, next, async (tx) => {
-        if (created !== undefined) await this.storage.create(tx, created.number);
+        if (created !== undefined) await this.#create(tx, created);
         if (isFirst) await this.storage.activate(tx, live.number);
       });
     }
@@ -89,7 +95,7 @@ export class LiveProjection {
   async createBuilding(): Promise<Generation> {
     const { building } = await this.#change(
       (row) => beginBuilding(row, this.definition.version),
-      (tx, next) => this.storage.create(tx, next.building.number),
+      (tx, next) => this.#create(tx, next.building),
     );
     return building;
   }
@@ -152,10 +158,27 @@ export class LiveProjection {
         mode: 'transaction',
         handle: (events, tx, { signal }) => {
           const { number } = generation();
-          return this.storage.write(tx, number, events, { isReplay: number !== this.row.active.number, signal });
+          return this.storage.write(tx, number, events, {
+            isReplay: number !== this.row.active.number,
+            signal,
+          });
         },
       },
     };
+  }
+
+  /**
+   * Makes the place of a generation, with a checkpoint before the first event: from the first moment there is something
+   * whose removal fences those who feed it.
+   */
+  async #create(tx: Transaction, { number }: Generation): Promise<void> {
+    await this.storage.create(tx, number);
+    await tx.checkpoints.move({
+      processor: generationName(this.definition.name, number),
+      segment: 0,
+      position: 0n,
+      previous: undefined,
+    });
   }
 
   /** Changes the switch row, together with other work, in one transaction; one change after another. */

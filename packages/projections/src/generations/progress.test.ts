@@ -18,7 +18,8 @@ describe('ProgressMeter', () => {
 
   it('forgets the speed of more than ten seconds ago', () => {
     const meter = new ProgressMeter('board', 2, 0, 0n, 100_000n);
-    for (let second = 1; second <= 20; second += 1) meter.at(second * 1_000, BigInt(second * 1_000), second * 1_000);
+    for (let second = 1; second <= 20; second += 1)
+      meter.at(second * 1_000, BigInt(second * 1_000), second * 1_000);
     const later = meter.at(30_000, 20_100n, 20_100);
     expect(later.ratePerSecond).toBe(10);
     expect(later.etaMs).toBe(7_990_000);

@@ -66,7 +66,8 @@ export class ProgressMeter {
       head: this.#head,
       fraction: this.#head === 0n ? 1 : Number(position) / Number(this.#head),
       ratePerSecond: seconds > 0 ? (handled - oldest.handled) / seconds : 0,
-      etaMs: remaining === 0 ? 0 : positionsPerSecond > 0 ? (remaining / positionsPerSecond) * 1000 : undefined,
+      etaMs:
+        remaining === 0 ? 0 : positionsPerSecond > 0 ? (remaining / positionsPerSecond) * 1000 : undefined,
     };
   }
 }

@@ -21,7 +21,7 @@ export interface RebuildResult {
   readonly generation: number;
   /** Events handled by this run of the rebuild. */
   readonly handled: number;
-  /** Where it began: behind this position; `undefined` for the beginning of the log, else it was continued. */
+  /** The position behind which an interrupted rebuild was continued; `undefined` if it began at the beginning. */
   readonly continuedFrom: bigint | undefined;
 }
 
@@ -44,12 +44,12 @@ export const rebuild = async (
   const { backend, clock, container, schema } = composition;
   const generation = await generationToBuild(projection, options.fresh ?? false);
   const checkpoint = generationName(name, generation.number);
-  const begin = await backend.checkpoints.load(checkpoint);
+  const begin = (await backend.checkpoints.load(checkpoint))?.position ?? 0n;
   const meter = new ProgressMeter(
     name,
     generation.number,
     clock.now().getTime(),
-    begin?.position ?? 0n,
+    begin,
     await backend.events.head(),
   );
   const builder = new ProcessorRunner(
@@ -67,7 +67,11 @@ export const rebuild = async (
   } catch (error) {
     if (!signal.aborted) throw error;
     await builder.stop();
-    throw new RebuildStoppedError(name, (await backend.checkpoints.load(checkpoint))?.position, signal.reason);
+    throw new RebuildStoppedError(
+      name,
+      (await backend.checkpoints.load(checkpoint))?.position ?? 0n,
+      signal.reason,
+    );
   } finally {
     unsubscribe();
     await builder.stop();
@@ -77,7 +81,7 @@ export const rebuild = async (
     projection: name,
     generation: generation.number,
     handled: builder.status().handled,
-    continuedFrom: begin?.position,
+    continuedFrom: begin === 0n ? undefined : begin,
   };
 };
 

@@ -1,9 +1,4 @@
-import {
-  type Backend,
-  CheckpointConflictError,
-  type DocumentStore,
-  type Transaction,
-} from '@tidemark/core';
+import { type Backend, CheckpointConflictError, type DocumentStore, type Transaction } from '@tidemark/core';
 import { GenerationConflictError } from '../errors.js';
 
 /** One build of a read model, beside others. Its documents, tables and checkpoint carry its number. */
@@ -77,4 +72,5 @@ export const writeSwitchRow = async (
 };
 
 /** The name that a generation's checkpoint is kept under, and its collection of documents: `board@2`. */
-export const generationName = (projection: string, generation: number): string => `${projection}@${generation}`;
+export const generationName = (projection: string, generation: number): string =>
+  `${projection}@${generation}`;

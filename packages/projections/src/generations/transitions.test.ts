@@ -22,7 +22,11 @@ describe('planStart', () => {
   });
 
   it('goes on with the active generation of the same version', () => {
-    expect(planStart(row(), 1)).toEqual({ next: undefined, created: undefined, live: { number: 3, version: 1 } });
+    expect(planStart(row(), 1)).toEqual({
+      next: undefined,
+      created: undefined,
+      live: { number: 3, version: 1 },
+    });
   });
 
   it('leaves an interrupted rebuild of the same version to be continued', () => {

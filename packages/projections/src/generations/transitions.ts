@@ -39,7 +39,10 @@ export const planStart = (row: SwitchRow | undefined, version: number): StartPla
 };
 
 /** The row with a new generation being built; one that was being built is given up. */
-export const beginBuilding = (row: SwitchRow, version: number): NextRow & { readonly building: Generation } => {
+export const beginBuilding = (
+  row: SwitchRow,
+  version: number,
+): NextRow & { readonly building: Generation } => {
   const building: Generation = { number: row.newest + 1, version };
   return { ...withoutBuilding(row), building, newest: building.number };
 };
@@ -53,7 +56,10 @@ export const switched = (row: SwitchRow, building: Generation): NextRow => ({
 });
 
 /** The row once these retired generations are gone. */
-export const cleaned = ({ active, building, retired, newest }: SwitchRow, gone: readonly number[]): NextRow => ({
+export const cleaned = (
+  { active, building, retired, newest }: SwitchRow,
+  gone: readonly number[],
+): NextRow => ({
   active,
   building,
   retired: retired.filter((generation) => !gone.includes(generation)),

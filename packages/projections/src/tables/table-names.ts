@@ -7,7 +7,8 @@ import { ConfigurationError } from '@tidemark/core';
  * @throws {ConfigurationError} such a name, a name twice, or none
  */
 export const checkTables = (by: string, tables: readonly string[]): void => {
-  if (tables.length === 0) throw new ConfigurationError(`${by} needs the names of its tables: tables: ['totals'].`);
+  if (tables.length === 0)
+    throw new ConfigurationError(`${by} needs the names of its tables: tables: ['totals'].`);
   for (const table of tables) {
     if (/^[a-z_][a-z0-9_]{0,49}$/.test(table)) continue;
     throw new ConfigurationError(

@@ -26,7 +26,8 @@ export const tableStorage = (definition: TableProjectionDefinition, services: Se
       }
     },
     async drop(tx, generation) {
-      for (const quoted of Object.values(tablesOf(generation))) await tx.query(`DROP TABLE IF EXISTS ${quoted}`);
+      for (const quoted of Object.values(tablesOf(generation)))
+        await tx.query(`DROP TABLE IF EXISTS ${quoted}`);
     },
     async write(tx, generation, events, { isReplay, signal }) {
       handlers ??= new Map(definition.handlers(services).map((handler) => [handler.type, handler]));
@@ -35,7 +36,13 @@ export const tableStorage = (definition: TableProjectionDefinition, services: Se
         const handler = handlers.get(event.type);
         if (handler === undefined) continue;
         try {
-          await handler.handle(event.data, tx, { projection: definition.name, event, tables, isReplay, signal });
+          await handler.handle(event.data, tx, {
+            projection: definition.name,
+            event,
+            tables,
+            isReplay,
+            signal,
+          });
         } catch (error) {
           throw new ProjectionHandlerError(definition.name, event, undefined, error);
         }

@@ -88,7 +88,9 @@ describe('projecting', () => {
         ],
       }),
     );
-    const failing = poison.given(new CardAdded('a')).thenFails(/"a" at event "kit.card-added".*no such board/);
+    const failing = poison
+      .given(new CardAdded('a'))
+      .thenFails(/"a" at event "kit.card-added".*no such board/);
     expect(() => failing.thenFails(/another/)).toThrow(/failed in another way/);
     expect(() => poison.thenFails(/no such board/)).toThrow(/did not fail as expected/);
     expect(() => failing.thenNoDocument('a')).toThrow(/no such board/);
@@ -131,7 +133,9 @@ describe('projecting', () => {
     }
     const labelled = new Labelled(new Labels());
     const get = (): never => labelled as never;
-    projecting(Labelled, { services: { get } }).given(new CardAdded('a')).thenDocument('a', { label: 'board a' });
+    projecting(Labelled, { services: { get } })
+      .given(new CardAdded('a'))
+      .thenDocument('a', { label: 'board a' });
     expect(() => projecting(Labelled).given(new CardAdded('a')).thenNoDocument('a')).toThrow(
       'Labelled needs what only a container can give',
     );

@@ -80,7 +80,11 @@ export class Projecting<Document extends object> {
   readonly #given: readonly GivenEvent[];
   #documents: ReadonlyMap<string, object> | undefined;
 
-  constructor(definition: DocumentProjectionDefinition, services: ServiceScope, given: readonly GivenEvent[]) {
+  constructor(
+    definition: DocumentProjectionDefinition,
+    services: ServiceScope,
+    given: readonly GivenEvent[],
+  ) {
     this.#definition = definition;
     this.#services = services;
     this.#given = given;
@@ -111,12 +115,20 @@ export class Projecting<Document extends object> {
   thenNoDocument(key: string): this {
     const actual = this.#fold().get(key);
     if (actual === undefined) return this;
-    throw this.#failure(`has a document "${key}", where none was expected:\n${show(actual)}`, actual, undefined);
+    throw this.#failure(
+      `has a document "${key}", where none was expected:\n${show(actual)}`,
+      actual,
+      undefined,
+    );
   }
 
   /** @throws {AssertionError} there are other documents, fewer or more; the message shows the difference */
   thenDocuments(expected: Readonly<Record<string, Document>>): this {
-    this.#same(Object.fromEntries(sorted(this.#fold())), asStored(expected), 'has other documents than expected');
+    this.#same(
+      Object.fromEntries(sorted(this.#fold())),
+      asStored(expected),
+      'has other documents than expected',
+    );
     return this;
   }
 

@@ -93,7 +93,13 @@ export {
   type CommandOptions,
   type EventOptions,
 } from './model/message-decorators.js';
-export { Aggregate, Apply, MissingTargetError, type AggregateOptions } from './model/aggregate.js';
+export {
+  Aggregate,
+  Apply,
+  MissingTargetError,
+  type AggregateOptions,
+  type AggregateSnapshots,
+} from './model/aggregate.js';
 export { CommandHandler } from './model/command-handler.js';
 export { On, Processor, eventHandlers, type ProcessorOptions } from './model/processor.js';
 export {
@@ -105,7 +111,13 @@ export {
   type SingleUpcasterRoute,
   type UpcasterRoute,
 } from './model/upcaster.js';
-export { decider, type CommandReference, type DeciderOptions } from './model/decider.js';
+export {
+  decider,
+  type CommandReference,
+  type Decider,
+  type DeciderMistake,
+  type DeciderOptions,
+} from './model/decider.js';
 export { definitionsOf } from './model/definitions-of.js';
 
 // For packages with decorators of their own
@@ -151,3 +163,37 @@ export {
   defaultBatchSize,
 } from './log/check-read.js';
 export { encodeEvents, type EncodedEvent } from './log/encode-events.js';
+
+// Commands
+export { CommandBus } from './commands/command-bus.js';
+export type {
+  CommandEnvelope,
+  CommandMiddleware,
+  CommandResult,
+  NextCommandStep,
+  SendOptions,
+} from './commands/command.js';
+export { NotRunningError, UnknownCommandError } from './commands/errors.js';
+export { InvalidDecisionError, NestedCommandError } from './aggregates/errors.js';
+
+// The application
+export { createApp, type AppOptions } from './app/create-app.js';
+export { Application, type LoadedAggregate, type WaitOptions } from './app/application.js';
+export type { Composition, InstallableDefinition, Lifecycle } from './app/composition.js';
+export type { MessageBindings } from './app/message-services.js';
+export { combineHealth, type Health, type HealthStatus } from './app/health.js';
+export type { Problem } from './observation/problems.js';
+
+// The processor runtime
+export { ProcessorRunner, type RunnerEnvironment } from './processing/processor-runner.js';
+export { ProcessorFailedError } from './processing/errors.js';
+export type { OpenScope } from './processing/message-scope.js';
+export type {
+  ProcessorDegradation,
+  ProcessorFailure,
+  ProcessorState,
+  ProcessorStatus,
+} from './observation/processor-status.js';
+export { WaitTimeoutError, type PositionWaitOptions } from './observation/position-waiters.js';
+export { RetrySchedule, type RetryWaits } from './recovery/retry-schedule.js';
+export { NonErrorThrownError } from './recovery/thrown.js';

@@ -20,7 +20,7 @@ export class WaitTimeoutError extends TidemarkError {
   }
 }
 
-export interface WaitOptions {
+export interface PositionWaitOptions {
   /** Milliseconds until {@link WaitTimeoutError}. Default: 10,000. */
   readonly timeoutMs?: number | undefined;
   /** Ends the wait with the signal's reason. */

@@ -1,0 +1,157 @@
+import { CheckpointConflictError, type CheckpointStore } from '../backend/checkpoints.js';
+import { sleep, type Clock } from '../clock.js';
+import { RetrySchedule } from '../recovery/retry-schedule.js';
+import { toError } from '../recovery/thrown.js';
+import { Gate } from './gate.js';
+
+export interface CheckpointerOptions {
+  readonly store: CheckpointStore;
+  /** Name that the checkpoint is kept under. */
+  readonly name: string;
+  readonly clock: Clock;
+  /** Least milliseconds between two writes. */
+  readonly intervalMs: number;
+  /** Another owner moved the checkpoint. */
+  conflict(error: CheckpointConflictError): void;
+  /** It cannot be written, which is tried again; `undefined` when it could be written again. */
+  trouble(error: Error | undefined): void;
+}
+
+/**
+ * Writes how far a processor has come: one write at a time, at most one an interval, always the newest position, each
+ * by compare-and-set on the one before.
+ *
+ * The first position after a rest is written at once. While writing fails, it is tried again with backoff, and
+ * {@link healthy} holds up whoever would go on without a checkpoint.
+ */
+export class Checkpointer {
+  readonly #options: CheckpointerOptions;
+  readonly #closing = new AbortController();
+  readonly #healthy = new Gate();
+  #stored: bigint | undefined;
+  #wanted: bigint | undefined;
+  #writing: Promise<void> | undefined;
+  #cancelRest: (() => void) | undefined;
+  #lost = false;
+
+  constructor(options: CheckpointerOptions) {
+    this.#options = options;
+  }
+
+  /** Name that the checkpoint is kept under. */
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** The checkpoint as stored. */
+  get stored(): bigint | undefined {
+    return this.#stored;
+  }
+
+  /** Loads the checkpoint; writing goes on from there. */
+  async load(): Promise<bigint | undefined> {
+    this.#stored = (await this.#options.store.load(this.#options.name))?.position;
+    return this.#stored;
+  }
+
+  /** Notes that everything up to the position is finished. It is written soon. */
+  note(position: bigint): void {
+    this.#wanted = position;
+    if (this.#writing === undefined && this.#cancelRest === undefined) this.#write();
+  }
+
+  /** The position was stored by a transaction, which took {@link stored} as what was there before. */
+  committed(position: bigint): void {
+    this.#stored = position;
+    this.#wanted = undefined;
+  }
+
+  /** Settles when no write is under way, nor will be before the next {@link note}. */
+  async settle(): Promise<void> {
+    this.#cancelRest?.();
+    this.#cancelRest = undefined;
+    await this.#writing;
+  }
+
+  /** Settles while the last write succeeded. */
+  healthy(): Promise<void> {
+    return this.#healthy.pass();
+  }
+
+  /** Writes what was noted, now. A failure is reported as trouble and tried no more: the work is only done again. */
+  async flush(): Promise<void> {
+    await this.settle();
+    if (!this.#isBehind()) return;
+    this.#write();
+    await this.settle();
+  }
+
+  /** Writes what was noted, once, and ends. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.flush();
+    this.#healthy.remove();
+  }
+
+  #isBehind(): boolean {
+    return !this.#lost && this.#wanted !== undefined && this.#wanted !== this.#stored;
+  }
+
+  #write(): void {
+    if (!this.#isBehind()) return;
+    this.#writing = this.#writeUntilDone().finally(() => {
+      this.#writing = undefined;
+      if (!this.#closing.signal.aborted) this.#rest();
+    });
+  }
+
+  #rest(): void {
+    this.#cancelRest = this.#options.clock.after(this.#options.intervalMs, () => {
+      this.#cancelRest = undefined;
+      this.#write();
+    });
+  }
+
+  async #writeUntilDone(): Promise<void> {
+    const waits = new RetrySchedule().waits();
+    const attempted = new Set<bigint>();
+    for (;;) {
+      const position = this.#wanted;
+      if (position === undefined || this.#lost) return;
+      try {
+        await this.#move(position, attempted);
+        this.#healthy.open();
+        if (attempted.size > 0) this.#options.trouble(undefined);
+        return;
+      } catch (thrown) {
+        if (thrown instanceof CheckpointConflictError) {
+          this.#lost = true;
+          this.#healthy.open();
+          this.#options.conflict(thrown);
+          return;
+        }
+        attempted.add(position);
+        this.#options.trouble(toError(thrown));
+        this.#healthy.close();
+        if (this.#closing.signal.aborted) return;
+        await sleep(this.#options.clock, waits.next(), this.#closing.signal);
+      }
+    }
+  }
+
+  /** @param attempted positions whose writing failed before, perhaps only in the answer */
+  async #move(position: bigint, attempted: ReadonlySet<bigint>): Promise<void> {
+    const { store, name } = this.#options;
+    try {
+      await store.move({ processor: name, segment: 0, position, previous: this.#stored });
+    } catch (error) {
+      if (!(error instanceof CheckpointConflictError) || attempted.size === 0) throw error;
+      const found = (await store.load(name))?.position;
+      if (found === undefined || !attempted.has(found)) throw error;
+      // It was our own write: it had been made, and only its answer was lost.
+      this.#stored = found;
+      if (found !== position) return this.#move(position, new Set());
+    }
+    this.#stored = position;
+  }
+}

@@ -1,0 +1,52 @@
+import type { Backend } from '../backend/backend.js';
+import type { Clock } from '../clock.js';
+import type { RecordedEvent } from '../messages/event.js';
+import type { ProcessorDefinition } from '../model/processor-definition.js';
+import type { RetrySchedule } from '../recovery/retry-schedule.js';
+import type { Checkpointer } from './checkpointer.js';
+import type { FailureCause } from './errors.js';
+import type { OpenScope } from './message-scope.js';
+
+/** A step through the log as handlers take it: events at their newest version, of the types wanted. */
+export interface ReadBatch {
+  /** In log order. Events that an upcaster made of one have its position and stand side by side. */
+  readonly events: readonly RecordedEvent[];
+  /** Everything up to and including this position is in the batch, was before, or is not wanted. */
+  readonly position: bigint;
+}
+
+/** What a dispatcher needs of the run that it belongs to. */
+export interface DispatcherHost {
+  readonly definition: ProcessorDefinition;
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly retry: RetrySchedule;
+  readonly checkpointer: Checkpointer;
+  readonly openScope: OpenScope;
+  /** Aborted when handlers should stop. */
+  readonly signal: AbortSignal;
+  readonly counts: { handled: number; retried: number };
+  /** Everything up to the position is handled. */
+  progress(position: bigint): void;
+  /** The processor cannot go on. */
+  fail(cause: FailureCause): void;
+  /** The backend is away; tried again until it is back. `undefined`: it is back. */
+  outage(error: Error | undefined): void;
+}
+
+/** How batches become calls of a handler: one implementation for each mode of delivery. */
+export interface Dispatcher {
+  /** Takes in a batch. Settles when there is room for the next one, or when it is of no use any more. Never rejects. */
+  take(batch: ReadBatch): void | Promise<void>;
+  /** Starts no handler until {@link release}. */
+  hold(): void;
+  release(): void;
+  /** Settles when no handler is running. */
+  idle(): Promise<void>;
+  /** Settles when everything taken in is finished, or will not be because the processor failed. */
+  drained(): Promise<void>;
+  /** Forgets what has not been started, for good; a pending {@link take} settles. */
+  discard(): void;
+  readonly inFlight: number;
+  readonly pending: number;
+}

@@ -1,0 +1,213 @@
+import type { RecordedEvent } from '../messages/event.js';
+import type { EachDelivery } from '../model/processor-definition.js';
+import { isOutage } from '../recovery/outage.js';
+import type { RetryWaits } from '../recovery/retry-schedule.js';
+import { toError } from '../recovery/thrown.js';
+import { defaultBatchSize, defaultConcurrency } from './defaults.js';
+import type { Dispatcher, DispatcherHost, ReadBatch } from './dispatcher.js';
+import { KeyedLanes, type LaneOutcome } from './keyed-lanes.js';
+import { LowWaterMark } from './low-water-mark.js';
+import { eventContext } from './message-scope.js';
+
+/** Batches that may wait in memory before the subscription is held up. */
+const MOST_BATCHES_PENDING = 2;
+/** Batches that may be finished above one event that is not: they would all be delivered again after a crash. */
+const MOST_BATCHES_AHEAD = 20;
+
+/** One event on its way through its lane. */
+interface Task {
+  readonly event: RecordedEvent;
+  readonly ticket: number;
+  attempt: number;
+  /** Failed tries that count against the policy. */
+  failures: number;
+  waits: RetryWaits | undefined;
+}
+
+/**
+ * Events one at a time, in order per key, keys side by side. The checkpoint follows the low-water mark of what is
+ * finished, so it never passes an event that is not.
+ */
+export class EachDispatcher implements Dispatcher {
+  readonly #host: DispatcherHost;
+  readonly #delivery: EachDelivery;
+  readonly #mark: LowWaterMark;
+  readonly #lanes: KeyedLanes<Task>;
+  readonly #mostPending: number;
+  readonly #mostAhead: number;
+  /** While a batch is taken in, the mark is reported once, at its end. */
+  #taking = false;
+  #over = false;
+  #outage = false;
+  #room: (() => void) | undefined;
+  #watchers: { readonly isDue: () => boolean; readonly resolve: () => void }[] = [];
+
+  /** @param position everything up to it is handled already */
+  constructor(host: DispatcherHost, delivery: EachDelivery, position: bigint | undefined) {
+    const batchSize = host.definition.batchSize ?? defaultBatchSize;
+    this.#host = host;
+    this.#delivery = delivery;
+    this.#mostPending = batchSize * MOST_BATCHES_PENDING;
+    this.#mostAhead = batchSize * MOST_BATCHES_AHEAD;
+    this.#mark = new LowWaterMark(position);
+    this.#lanes = new KeyedLanes({
+      concurrency: delivery.concurrency ?? defaultConcurrency,
+      clock: host.clock,
+      handle: (task) => this.#handle(task),
+      settled: () => this.#settled(),
+    });
+  }
+
+  get inFlight(): number {
+    return this.#lanes.inFlight;
+  }
+
+  get pending(): number {
+    return this.#lanes.size;
+  }
+
+  take({ events, position }: ReadBatch): void | Promise<void> {
+    this.#taking = true;
+    for (let start = 0; start < events.length && !this.#over; ) start = this.#takePosition(events, start);
+    this.#taking = false;
+    if (this.#over) return;
+    this.#mark.admit(position, 0);
+    this.#report();
+    if (!this.#hasRoom()) return new Promise((resolve) => (this.#room = resolve));
+  }
+
+  hold(): void {
+    this.#lanes.hold();
+  }
+
+  release(): void {
+    if (!this.#over) this.#lanes.release();
+  }
+
+  idle(): Promise<void> {
+    return this.#until(() => this.#lanes.inFlight === 0);
+  }
+
+  drained(): Promise<void> {
+    return this.#until(() => this.#lanes.size === 0 || (this.#over && this.#lanes.inFlight === 0));
+  }
+
+  discard(): void {
+    this.#over = true;
+    this.#lanes.discard();
+    this.#settled();
+  }
+
+  /**
+   * Takes in all events of one position: the mark may pass it only when all are finished.
+   *
+   * @returns the index of the first event behind them
+   */
+  #takePosition(events: readonly RecordedEvent[], start: number): number {
+    const position = events[start]?.position;
+    let end = start + 1;
+    while (end < events.length && events[end]?.position === position) end += 1;
+    if (position === undefined) return end;
+    const ticket = this.#mark.admit(position, end - start);
+    for (let index = start; index < end && !this.#over; index += 1) {
+      const event = events[index];
+      if (event !== undefined) this.#enter(event, ticket);
+    }
+    return end;
+  }
+
+  #enter(event: RecordedEvent, ticket: number): void {
+    let key: string;
+    try {
+      key = this.#delivery.key?.(event) ?? event.stream;
+    } catch (thrown) {
+      // Without its key the event has no place in the order, so nothing behind it may go on.
+      this.#fail({ error: toError(thrown), event, attempts: 1 });
+      return;
+    }
+    this.#lanes.push(key, { event, ticket, attempt: 0, failures: 0, waits: undefined });
+  }
+
+  #handle(task: Task): LaneOutcome | Promise<LaneOutcome> {
+    const { definition, signal, openScope } = this.#host;
+    task.attempt += 1;
+    try {
+      const context = eventContext(definition.name, task.event, task.attempt, signal, openScope);
+      const result = context.run(() => this.#delivery.handle(task.event, context));
+      if (isThenable(result)) {
+        return Promise.resolve(result).then(
+          () => this.#succeeded(task),
+          (thrown: unknown) => this.#failed(task, thrown),
+        );
+      }
+      return this.#succeeded(task);
+    } catch (thrown) {
+      return this.#failed(task, thrown);
+    }
+  }
+
+  #succeeded(task: Task): LaneOutcome {
+    // A handler told to stop may have returned without having done its work: the event is delivered again.
+    if (this.#host.signal.aborted) return 'blocked';
+    this.#host.counts.handled += 1;
+    if (this.#outage) this.#setOutage(undefined);
+    if (this.#mark.finish(task.ticket) && !this.#taking) this.#report();
+    return 'finished';
+  }
+
+  #failed(task: Task, thrown: unknown): LaneOutcome {
+    if (this.#host.signal.aborted) return 'blocked';
+    const error = toError(thrown);
+    const { retry, counts } = this.#host;
+    if (isOutage(thrown)) this.#setOutage(error);
+    else task.failures += 1;
+    if (task.failures >= retry.attempts) {
+      this.#fail({ error, event: task.event, attempts: task.attempt });
+      return 'blocked';
+    }
+    counts.retried += 1;
+    task.waits ??= retry.waits();
+    return { retryAfterMs: task.waits.next() };
+  }
+
+  #setOutage(error: Error | undefined): void {
+    this.#outage = error !== undefined;
+    this.#host.outage(error);
+  }
+
+  #fail(cause: Parameters<DispatcherHost['fail']>[0]): void {
+    this.#over = true;
+    this.#lanes.hold();
+    this.#host.fail(cause);
+  }
+
+  #report(): void {
+    if (this.#mark.position !== undefined) this.#host.progress(this.#mark.position);
+  }
+
+  #hasRoom(): boolean {
+    return this.#over || (this.#lanes.size < this.#mostPending && this.#mark.span < this.#mostAhead);
+  }
+
+  #settled(): void {
+    if (this.#room !== undefined && this.#hasRoom()) {
+      this.#room();
+      this.#room = undefined;
+    }
+    if (this.#watchers.length === 0) return;
+    const due = this.#watchers.filter(({ isDue }) => isDue());
+    this.#watchers = this.#watchers.filter((watcher) => !due.includes(watcher));
+    for (const { resolve } of due) resolve();
+  }
+
+  #until(isDue: () => boolean): Promise<void> {
+    if (isDue()) return Promise.resolve();
+    return new Promise((resolve) => void this.#watchers.push({ isDue, resolve }));
+  }
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  value !== null &&
+  (typeof value === 'object' || typeof value === 'function') &&
+  'then' in value &&
+  typeof value.then === 'function';

@@ -1,0 +1,30 @@
+import { CheckpointConflictError } from '../backend/checkpoints.js';
+import { TidemarkError } from '../error.js';
+import type { ProcessorFailure } from '../observation/processor-status.js';
+import { describeError } from '../recovery/thrown.js';
+
+/** The processor stands still, so what was waited for will not come by itself. See `failure`. */
+export class ProcessorFailedError extends TidemarkError {
+  readonly code = 'processor-failed';
+
+  constructor(
+    readonly processor: string,
+    readonly failure: ProcessorFailure,
+  ) {
+    super(failure.reason, { cause: failure.error });
+  }
+}
+
+/** What went wrong, before it is put into words. */
+export type FailureCause = Pick<ProcessorFailure, 'error' | 'event' | 'attempts'>;
+
+/** One or two sentences: what happened to which processor, at which event, and what to do. Never shows event data. */
+export const failureReason = (subject: string, { error, event, attempts }: FailureCause): string => {
+  if (error instanceof CheckpointConflictError) return `${subject} has let go: ${error.message}`;
+  const where =
+    event === undefined
+      ? ''
+      : ` at event "${event.type}" (stream "${event.stream}", version ${event.version}, position ${event.position})`;
+  const tries = attempts === 0 ? '' : ` after ${attempts} ${attempts === 1 ? 'try' : 'tries'}`;
+  return `${subject} has failed${where}${tries}: ${describeError(error)}. Mend the cause, then start it again; it goes on there.`;
+};

@@ -1,0 +1,80 @@
+import type { Newable, ServiceIdentifier } from 'inversify';
+import { MessageContext, type ServiceScope } from '../messages/context.js';
+import type { RecordedEvent } from '../messages/event.js';
+import type { BatchContext, HandlerContext } from '../model/processor-definition.js';
+
+/** Makes the scope that dependencies are resolved in while one message is handled. */
+export type OpenScope = (context: () => MessageContext) => ServiceScope;
+
+/** A scope that is made when something is first asked of it: most handlers never ask. */
+class LazyScope implements ServiceScope {
+  readonly #open: OpenScope;
+  #scope: ServiceScope | undefined;
+  #context: MessageContext | undefined;
+
+  constructor(open: OpenScope) {
+    this.#open = open;
+  }
+
+  /** The context holds the scope and the scope its context, so one of them learns of the other afterwards. */
+  belongTo(context: MessageContext): void {
+    this.#context = context;
+  }
+
+  get<T>(service: ServiceIdentifier<T> | Newable<T>): T {
+    this.#scope ??= this.#open(() => this.#context ?? new MessageContext());
+    return this.#scope.get(service);
+  }
+}
+
+/** The surroundings of one try of one event. */
+class EventContext extends MessageContext implements HandlerContext {
+  constructor(
+    readonly processor: string,
+    readonly event: RecordedEvent,
+    readonly attempt: number,
+    signal: AbortSignal,
+    services: ServiceScope,
+  ) {
+    super({ messageId: event.id, metadata: event.metadata, signal, services });
+  }
+}
+
+/** The surroundings of one try of a batch. A batch has no one cause, so what is sent from it starts a new correlation. */
+class EventsContext extends MessageContext implements BatchContext {
+  constructor(
+    readonly processor: string,
+    readonly attempt: number,
+    signal: AbortSignal,
+    services: ServiceScope,
+  ) {
+    super({ signal, services });
+  }
+}
+
+/** The context of one try of one event: what follows from it has its correlation, and the event as its cause. */
+export const eventContext = (
+  processor: string,
+  event: RecordedEvent,
+  attempt: number,
+  signal: AbortSignal,
+  open: OpenScope,
+): HandlerContext => {
+  const scope = new LazyScope(open);
+  const context = new EventContext(processor, event, attempt, signal, scope);
+  scope.belongTo(context);
+  return context;
+};
+
+/** The context of one try of a batch. */
+export const batchContext = (
+  processor: string,
+  attempt: number,
+  signal: AbortSignal,
+  open: OpenScope,
+): BatchContext & MessageContext => {
+  const scope = new LazyScope(open);
+  const context = new EventsContext(processor, attempt, signal, scope);
+  scope.belongTo(context);
+  return context;
+};

@@ -1,0 +1,333 @@
+import type { Backend } from '../backend/backend.js';
+import type { Clock } from '../clock.js';
+import { ConfigurationError } from '../error.js';
+import type { ProcessorDefinition } from '../model/processor-definition.js';
+import {
+  PositionWaiters,
+  WaitTimeoutError,
+  type PositionWaitOptions,
+} from '../observation/position-waiters.js';
+import type { ProcessorFailure, ProcessorState, ProcessorStatus } from '../observation/processor-status.js';
+import { RetrySchedule } from '../recovery/retry-schedule.js';
+import { toError } from '../recovery/thrown.js';
+import type { Schema } from '../schema/schema.js';
+import { defaultWaitMs } from './defaults.js';
+import { failureReason, ProcessorFailedError, type FailureCause } from './errors.js';
+import type { OpenScope } from './message-scope.js';
+import { ProcessorRun } from './processor-run.js';
+
+export type { ProcessorStatus } from '../observation/processor-status.js';
+
+/** What a runner works with. */
+export interface RunnerEnvironment {
+  readonly backend: Backend;
+  readonly schema: Schema;
+  readonly clock: Clock;
+  /** Makes the scope in which handlers of one message resolve their dependencies; called when one first asks. */
+  readonly services: OpenScope;
+  /** Milliseconds that handlers get to finish what was delivered when the runner drains. Default: 10,000. */
+  readonly graceMs?: number | undefined;
+  /** Milliseconds that handlers get to heed their aborted signal before they are left behind. Default: 5,000. */
+  readonly abandonMs?: number | undefined;
+  /** Least milliseconds between two writes of a checkpoint outside of a transaction. Default: 100. */
+  readonly checkpointIntervalMs?: number | undefined;
+  /** Told of a failure, beside the status. Default: a warning of the process, so that none goes unseen. */
+  readonly warn?: ((message: string) => void) | undefined;
+}
+
+/** Where the last call wants the runner to be. Whatever is under way goes there as soon as it can. */
+type Wish = 'running' | 'paused' | 'stopped';
+
+/**
+ * Runs one processor definition on the log. Its states, and what each call does in them:
+ *
+ * | state | start, resume | pause | drain | stop |
+ * |---|---|---|---|---|
+ * | stopped | starting, then running | – | – | – |
+ * | starting | – | paused when started | stopped | stopped |
+ * | running | – | paused | draining, then stopped | draining, then stopped |
+ * | paused | running | – | draining, then stopped | draining, then stopped |
+ * | draining | starting when stopped | – | – | cuts the draining short |
+ * | failed | starting, then running | – | stopped | stopped |
+ *
+ * (– : nothing changes.) The last call wins: a `stop` during a start stops, a `start` during a drain starts again when
+ * it is over. A failure leads from every state but `stopped` to `failed`, and only a new start leads on from there; it
+ * goes on behind the checkpoint, so that the event that failed is tried again first. Each call settles when the state
+ * that it leads to is reached, or a later call has gone elsewhere.
+ */
+export class ProcessorRunner {
+  readonly definition: ProcessorDefinition;
+  readonly #environment: RunnerEnvironment;
+  readonly #retry: RetrySchedule;
+  readonly #waiters = new PositionWaiters();
+  readonly #listeners = new Set<(status: ProcessorStatus) => void>();
+  readonly #counts = { handled: 0, retried: 0 };
+  #state: ProcessorState = 'stopped';
+  #wish: Wish = 'stopped';
+  #failure: ProcessorFailure | undefined;
+  #run: ProcessorRun | undefined;
+  #starting: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
+
+  /** @throws {ConfigurationError} a batch size, concurrency or retry policy that is no sensible number */
+  constructor(definition: ProcessorDefinition, environment: RunnerEnvironment) {
+    this.definition = definition;
+    this.#environment = environment;
+    this.#retry = new RetrySchedule(definition.retry);
+    const { batchSize, delivery } = definition;
+    this.#requireCount('batchSize', batchSize);
+    if (delivery.mode === 'each') this.#requireCount('concurrency', delivery.concurrency);
+  }
+
+  status(): ProcessorStatus {
+    const run = this.#run;
+    return {
+      name: this.definition.name,
+      role: this.#role,
+      state: this.#state,
+      position: run?.position,
+      checkpoint: run?.checkpoint,
+      caughtUp: run?.caughtUp ?? false,
+      handled: this.#counts.handled,
+      retried: this.#counts.retried,
+      inFlight: run?.inFlight ?? 0,
+      pending: run?.pending ?? 0,
+      failure: this.#failure,
+      degraded: this.#state === 'stopped' || this.#state === 'failed' ? undefined : run?.degraded,
+    };
+  }
+
+  /**
+   * Starts behind the checkpoint, or resumes. Settles when it runs.
+   *
+   * @throws whatever kept it from loading its checkpoint; the state is then `failed`
+   */
+  async start(): Promise<void> {
+    this.#wish = 'running';
+    if (this.#starting !== undefined) return this.#starting;
+    switch (this.#state) {
+      case 'running':
+      case 'starting':
+        return;
+      case 'paused':
+        this.#become('running');
+        this.#run?.release();
+        return;
+      case 'stopped':
+      case 'draining':
+      case 'failed':
+        this.#starting = this.#begin().finally(() => {
+          this.#starting = undefined;
+        });
+        await this.#starting;
+    }
+  }
+
+  /** The same as {@link start}. */
+  resume(): Promise<void> {
+    return this.start();
+  }
+
+  /**
+   * Starts no more handlers. Settles when those running have ended and what they finished is stored.
+   * What was delivered and not started is kept in memory. Of no effect on a runner that does not run.
+   */
+  async pause(): Promise<void> {
+    if (this.#wish === 'stopped') return;
+    this.#wish = 'paused';
+    if (this.#starting !== undefined) return this.#starting;
+    if (this.#state === 'running') this.#hold();
+    if (this.#state === 'paused') await this.#run?.settle();
+  }
+
+  /**
+   * Ends in good order: takes in nothing more, finishes what was delivered, stores how far it came. A paused runner
+   * starts nothing again for that. Handlers that take longer than the grace time see their signal aborted, as with
+   * {@link stop}. Settles when stopped, or failed at something that was delivered.
+   */
+  drain(): Promise<void> {
+    return this.#end(this.#state === 'running' ? 'drain' : 'now');
+  }
+
+  /**
+   * Ends now: aborts the signal of running handlers, waits for them a little, and stores how far it came. What they had
+   * in hand, and what was delivered and not started, is delivered again at the next start. Settles when stopped.
+   */
+  stop(): Promise<void> {
+    if (this.#ending !== undefined) this.#run?.cutShort();
+    return this.#end('now');
+  }
+
+  /** How many positions of the log lie behind the head, positions of other events included; 0 when nothing is. */
+  async lag(): Promise<bigint> {
+    const head = await this.#environment.backend.events.head();
+    const position =
+      this.#run?.position ??
+      (await this.#environment.backend.checkpoints.load(this.#checkpointName()))?.position;
+    const lag = head - (position ?? 0n);
+    return lag > 0n ? lag : 0n;
+  }
+
+  /**
+   * Waits until everything up to and including the position is handled.
+   *
+   * @throws {WaitTimeoutError} it was not in time
+   * @throws {ProcessorFailedError} it has failed, or fails meanwhile
+   * @throws the signal's reason, when it is aborted
+   */
+  async waitFor(position: bigint, options: PositionWaitOptions = {}): Promise<void> {
+    const { timeoutMs = defaultWaitMs, signal } = options;
+    const reached = this.#run?.position;
+    if (reached !== undefined && reached >= position) return;
+    if (this.#state === 'failed' && this.#failure !== undefined) throw this.#failedError(this.#failure);
+    const timeout = (): Error =>
+      new WaitTimeoutError(this.definition.name, position, this.#run?.position, timeoutMs, this.#state);
+    await this.#waiters.wait(position, this.#environment.clock, timeoutMs, timeout, signal);
+  }
+
+  /**
+   * Calls back when the state changes, it catches up for the first time, or has trouble or no longer.
+   *
+   * @returns ends it
+   */
+  onChange(listener: (status: ProcessorStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  get #role(): string {
+    return this.definition.role ?? 'processor';
+  }
+
+  async #begin(): Promise<void> {
+    for (;;) {
+      while (this.#ending !== undefined) await this.#ending;
+      if (this.#wish === 'stopped') return;
+      this.#failure = undefined;
+      const run = this.#newRun();
+      this.#run = run;
+      this.#become('starting');
+      try {
+        await run.open();
+      } catch (thrown) {
+        if (this.#hasLeft('starting')) continue;
+        this.#failed({ error: toError(thrown), attempts: 1 });
+        throw thrown;
+      }
+      // Stopped meanwhile, and perhaps started again.
+      if (this.#hasLeft('starting')) continue;
+      if (this.#wish === 'paused') this.#hold();
+      else this.#become('running');
+      run.follow();
+      return;
+    }
+  }
+
+  /** Asked anew after each wait, where the compiler believes that nothing has changed. */
+  #hasLeft(state: ProcessorState): boolean {
+    return this.#state !== state;
+  }
+
+  #newRun(): ProcessorRun {
+    const run: ProcessorRun = new ProcessorRun(
+      this.definition,
+      this.#environment,
+      this.#retry,
+      this.#counts,
+      {
+        progressed: (position) => this.#waiters.reach(position),
+        changed: () => this.#notify(),
+        failed: (cause) => {
+          if (run === this.#run) this.#failed(cause);
+        },
+      },
+    );
+    return run;
+  }
+
+  #hold(): void {
+    this.#become('paused');
+    this.#run?.hold();
+  }
+
+  async #end(mode: 'drain' | 'now'): Promise<void> {
+    this.#wish = 'stopped';
+    switch (this.#state) {
+      case 'stopped':
+        return;
+      case 'draining':
+        return this.#ending;
+      case 'failed':
+        return this.#leaveFailed();
+      case 'starting':
+      case 'running':
+      case 'paused':
+        this.#become('draining');
+        this.#windDown(mode);
+        await this.#ending;
+    }
+  }
+
+  async #leaveFailed(): Promise<void> {
+    await this.#ending;
+    if (this.#state === 'failed' && this.#wish === 'stopped') this.#become('stopped');
+  }
+
+  #windDown(mode: 'drain' | 'settle' | 'now'): void {
+    const run = this.#run;
+    if (run === undefined || this.#ending !== undefined) return;
+    this.#ending = run.end(mode).finally(() => {
+      this.#ending = undefined;
+      if (this.#state === 'draining') this.#become('stopped');
+    });
+  }
+
+  #failed(cause: FailureCause): void {
+    const reason = failureReason(`${this.#role} "${this.definition.name}"`, cause);
+    const failure = { ...cause, reason, at: this.#environment.clock.now() };
+    this.#failure = failure;
+    this.#wish = 'stopped';
+    this.#become('failed');
+    this.#warn(reason);
+    this.#waiters.fail(this.#failedError(failure));
+    this.#windDown('settle');
+  }
+
+  #failedError(failure: ProcessorFailure): ProcessorFailedError {
+    return new ProcessorFailedError(this.definition.name, failure);
+  }
+
+  #become(state: ProcessorState): void {
+    this.#state = state;
+    this.#notify();
+  }
+
+  #notify(): void {
+    if (this.#listeners.size === 0) return;
+    const status = this.status();
+    for (const listener of this.#listeners) {
+      try {
+        listener(status);
+      } catch (thrown) {
+        this.#warn(`A listener of ${this.#role} "${this.definition.name}" threw: ${toError(thrown).message}`);
+      }
+    }
+  }
+
+  #warn(message: string): void {
+    const { warn } = this.#environment;
+    if (warn === undefined) process.emitWarning(message, { code: 'TIDEMARK_PROCESSOR' });
+    else warn(message);
+  }
+
+  #checkpointName(): string {
+    return this.definition.checkpoint?.() ?? this.definition.name;
+  }
+
+  #requireCount(option: string, value: number | undefined): void {
+    if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
+    throw new ConfigurationError(
+      `${option} of ${this.#role} "${this.definition.name}" (${this.definition.definedAt}) must be a whole number from 1, not ${String(value)}.`,
+    );
+  }
+}

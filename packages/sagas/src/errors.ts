@@ -13,11 +13,9 @@ export class SagaHandlerError extends TidemarkError {
     readonly input: string,
     cause: unknown,
   ) {
-    super(
-      `Saga "${saga}", instance "${key}": handler ${handler} failed on ${input}: ` +
-        `${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    super(`Saga "${saga}", instance "${key}": handler ${handler} failed on ${input}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -70,3 +68,5 @@ export class SagaStatusError extends TidemarkError {
     super(`Saga "${saga}", instance "${key}": ${reason}`);
   }
 }
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

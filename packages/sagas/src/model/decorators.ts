@@ -58,7 +58,7 @@ export const Starts = <Data>(options: {
  * Beside `@On`, for events from outside of the saga: the key of the instance that the event is for. Without it an event
  * reaches the instance whose step caused it.
  */
-export const CorrelatedBy = <Data>(key: (data: Data, event: RecordedEvent) => string) => {
+export const CorrelatedBy = (key: (data: never, event: RecordedEvent) => string) => {
   const place = definedAt(CorrelatedBy);
   return (target: object, method: string): void => correlations.add(target, method, key, place);
 };

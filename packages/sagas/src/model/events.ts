@@ -77,11 +77,14 @@ export interface ApprovalDecision {
   readonly comment?: string | undefined;
 }
 
+/** Nothing but what every head says. */
+export type NoData = Readonly<Record<string, never>>;
+
 /** The kinds of events in an instance's stream, with their data. */
 export interface SagaEventData {
   readonly started: { readonly key: string };
   /** An input was taken that is no event of a step. */
-  readonly handled: Record<never, never>;
+  readonly handled: NoData;
 
   readonly 'step-requested': StepRequested;
   readonly 'step-completed': StepCompleted;
@@ -115,7 +118,7 @@ export interface SagaEventData {
   readonly 'compensation-retried': { readonly by?: string | undefined };
 
   readonly completed: { readonly result?: unknown };
-  readonly compensated: Record<never, never>;
+  readonly compensated: NoData;
   readonly 'needs-person': { readonly reason: string };
   readonly resolved: { readonly by: string; readonly reason: string };
 }

@@ -1,4 +1,4 @@
-import { jsonCodec, messageDefinitionOf, type MessageDefinition } from '@tidemark/core';
+import { jsonCodec, messageDefinitionOf, type Message, type MessageDefinition } from '@tidemark/core';
 import type { RecordedCommand } from './events.js';
 import type { CommandMessage, EventRef } from './saga-context.js';
 
@@ -24,9 +24,9 @@ export const eventTypes = (references: EventRef | readonly EventRef[] | undefine
  * @throws {SerializationError} JSON cannot hold it
  */
 export const commandOf = (command: CommandMessage): RecordedCommand => {
-  const plain = Object.getPrototypeOf(command) === Object.prototype && 'type' in command && 'data' in command;
+  const plain = isMessage(command);
   const type = plain
-    ? String(command.type)
+    ? command.type
     : messageDefinitionOf(classOf(command), 'command', 'A step of a saga').name;
   return { type, data: toJson(plain ? command.data : command, `command "${type}"`) };
 };
@@ -42,5 +42,8 @@ export const toJson = (value: unknown, where: string): unknown =>
 
 const isList = (references: EventRef | readonly EventRef[]): references is readonly EventRef[] =>
   Array.isArray(references);
+
+const isMessage = (command: CommandMessage): command is Message =>
+  Object.getPrototypeOf(command) === Object.prototype && 'type' in command && 'data' in command;
 
 const classOf = (command: object): (new () => object) => command.constructor as new () => object;

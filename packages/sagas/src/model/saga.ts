@@ -76,7 +76,7 @@ export class SagaBuilder<State extends object> {
     event: Reference,
     options: { readonly key: Key<Reference> },
     handler: (state: State, data: DataOf<Reference>, saga: SagaContext) => unknown,
-    name = `starts(${String(typeof event === 'string' ? event : event.name)})`,
+    name = `starts(${typeof event === 'string' ? event : event.name})`,
   ): this {
     this.#add(this.#starts, this.#note(event, name), { ...keyed(options.key), ...handling(name, handler) });
     return this;
@@ -91,7 +91,7 @@ export class SagaBuilder<State extends object> {
     handler: (state: State, data: DataOf<Reference>, saga: SagaContext) => unknown,
     options: { readonly key?: Key<Reference> | undefined; readonly name?: string | undefined } = {},
   ): this {
-    const { key, name = `on(${String(typeof event === 'string' ? event : event.name)})` } = options;
+    const { key, name = `on(${typeof event === 'string' ? event : event.name})` } = options;
     this.#add(this.#on, this.#note(event, name), {
       ...(key === undefined ? {} : keyed(key)),
       ...handling(name, handler),
@@ -214,14 +214,14 @@ export const saga = <State extends object>(
 ): SagaBuilder<State> => new SagaBuilder(options, options.state, definedAt(saga));
 
 // The store gives back what the type's class, or nobody, says: that is where an unknown becomes the declared type.
-const handling = <State extends object, Data>(
+const handling = (
   name: string,
-  handler: (state: State, data: Data, saga: SagaContext) => unknown,
+  handler: (state: never, data: never, saga: SagaContext) => unknown,
 ): Pick<SagaEventHandler, 'name' | 'handle'> => ({
   name,
-  handle: (state, event, context) => handler(state as State, event.data as Data, context),
+  handle: (state, event, context) => handler(state as never, event.data as never, context),
 });
 
-const keyed = <Data>(key: (data: Data, event: RecordedEvent) => string): Pick<SagaStartHandler, 'key'> => ({
-  key: (event) => key(event.data as Data, event),
+const keyed = (key: (data: never, event: RecordedEvent) => string): Pick<SagaStartHandler, 'key'> => ({
+  key: (event) => key(event.data as never, event),
 });

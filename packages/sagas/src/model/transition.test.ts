@@ -5,7 +5,7 @@ import { SagaHandlerError } from '../errors.js';
 import { inverseId, pendingUndo, retryDelay } from './compensation.js';
 import { eventType, instanceStream, type SagaEvent } from './events.js';
 import { emptyInstance, evolve, statusOf, type SagaInstance } from './instance.js';
-import { saga } from './saga.js';
+import { saga as sagaOf } from './saga.js';
 import type { SagaContext } from './saga-context.js';
 import type { SagaBehaviour } from './saga-definition.js';
 import { transition, type SagaInput } from './transition.js';
@@ -26,7 +26,7 @@ const book = (name: string, saga: SagaContext, part?: string): void =>
   });
 
 /** A flight; then several hotels side by side; then a person; a reminder meanwhile. */
-const { behaviour } = saga({
+const { behaviour } = sagaOf({
   name: 'trip',
   state: () => ({ hotels: 0, reminded: false, log: new Array<string>() }),
   inverseRetry: { attempts: 2, delay: '1s' },
@@ -205,7 +205,7 @@ describe('transition', () => {
     const ends = new Set<string | undefined>();
     for (const picked of fc.sample(choices, { numRuns: 3_000, seed: 7 }))
       ends.add(statusOf(live(picked).instance));
-    expect([...ends].toSorted()).toEqual([
+    expect([...ends].map(String).toSorted((a, b) => a.localeCompare(b))).toEqual([
       'compensated',
       'compensating',
       'completed',
@@ -293,7 +293,7 @@ describe('steps', () => {
 describe('handlers', () => {
   const one = (handler: (state: { at?: unknown }, data: unknown, saga: SagaContext) => unknown) =>
     instanceOf(
-      saga({ name: 's', state: () => ({}) })
+      sagaOf({ name: 's', state: () => ({}) })
         .starts('go', { key: () => key }, handler)
         .build().behaviour,
     );

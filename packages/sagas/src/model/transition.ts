@@ -296,6 +296,7 @@ const finishCompensation = (draft: Draft, instance: SagaInstance): void => {
   if (instance.status === 'compensating' && pendingUndo(instance).length === 0) draft.emit('compensated', {});
 };
 
+/** The input in words: for the stream, and for messages. */
 const describe = (input: SagaInput): string => {
   switch (input.kind) {
     case 'event':
@@ -316,8 +317,7 @@ const describe = (input: SagaInput): string => {
     case 'approval-due':
     case 'approval-decided':
       return `${input.kind} ${input.decision.approval}: ${input.decision.outcome}`;
-    case 'retry-compensation':
-    case 'mark-resolved':
+    default:
       return input.kind;
   }
 };

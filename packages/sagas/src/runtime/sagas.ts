@@ -1,5 +1,6 @@
 import {
   ConfigurationError,
+  deterministicId,
   newId,
   outgoingMetadata,
   type Backend,
@@ -175,19 +176,34 @@ export class Sagas implements Lifecycle {
     return this.#intervene(saga, key, { kind: 'mark-resolved', ...resolved }, 'it does not need a person.');
   }
 
-  #decide(saga: string, key: string, decision: ApprovalDecision): Promise<void> {
-    return this.#intervene(
-      saga,
+  async #decide(saga: string, key: string, decision: ApprovalDecision): Promise<void> {
+    const { behaviour } = this.#definition(saga);
+    // As of now, not of the cache: other processes may have gone on with the instance.
+    const version = await this.#backend.events.streamVersion(instanceStream(saga, key));
+    if (version === undefined) throw new SagaNotFoundError(saga, key);
+    const requestId = await this.#instances.look(
+      behaviour,
       key,
-      { kind: 'approval-due', decision, requestId: undefined },
-      `approval "${decision.approval}" is not pending.`,
+      version,
+      (instance) => instance.approvals.get(decision.approval)?.requestId,
     );
+    const refusal = `approval "${decision.approval}" is not pending.`;
+    if (requestId === undefined) throw new SagaStatusError(saga, key, refusal);
+    // One decision a request: its id comes from it, and so do the ids of all that follows.
+    const id = deterministicId(requestId, 'decided');
+    await this.#intervene(saga, key, { kind: 'approval-due', decision, requestId }, refusal, id);
   }
 
   /** Records the intervention; the saga's processor takes it from there. */
-  async #intervene(saga: string, key: string, input: SagaInput, refusal: string): Promise<void> {
+  async #intervene(
+    saga: string,
+    key: string,
+    input: SagaInput,
+    refusal: string,
+    id = newId(),
+  ): Promise<void> {
     const { behaviour } = this.#definition(saga);
-    const source = { id: newId(), at: this.#clock.now(), metadata: outgoingMetadata() };
+    const source = { id, at: this.#clock.now(), metadata: outgoingMetadata() };
     const { events } = await this.#instances.take(behaviour, key, input, source);
     if (events.length > 0) return;
     const version = await this.#backend.events.streamVersion(instanceStream(saga, key));

@@ -82,5 +82,11 @@ const inWords = (event: SagaEvent): string => {
       return `needs a person: ${event.data.reason}`;
     case 'resolved':
       return `resolved by ${event.data.by}: ${event.data.reason}`;
+    default:
+      return unreachable(event);
   }
+};
+
+const unreachable = (event: never): never => {
+  throw new Error(`An event of a saga has no words: ${JSON.stringify(event)}`);
 };

@@ -26,7 +26,7 @@ export class TimerService implements Lifecycle {
   readonly #remove: Gathering<string>;
   #running = false;
   /** What went wrong last; the service goes on and tries again. */
-  #failure: unknown;
+  #failure: Error | undefined;
   #loop: Promise<void> | undefined;
   /** Set when something new was scheduled since the store was last asked. */
   #nudged = false;
@@ -72,8 +72,7 @@ export class TimerService implements Lifecycle {
 
   health(): Health {
     if (this.#failure === undefined) return { status: 'up', reasons: [] };
-    const reason = this.#failure instanceof Error ? this.#failure.message : String(this.#failure);
-    return { status: 'degraded', reasons: [`Timers of sagas fire late: ${reason}`] };
+    return { status: 'degraded', reasons: [`Timers of sagas fire late: ${this.#failure.message}`] };
   }
 
   async #run(): Promise<void> {
@@ -84,7 +83,7 @@ export class TimerService implements Lifecycle {
         waitMs = await this.#fireDue();
         this.#failure = undefined;
       } catch (error) {
-        this.#failure = error;
+        this.#failure = error instanceof Error ? error : new Error(String(error));
       }
       if (waitMs > 0 && !this.#nudged) await this.#sleep(waitMs);
     }

@@ -1,6 +1,16 @@
-/**
- * Given/when/then for sagas.
- *
- * @module @tidemark/sagas/testing
- */
-export {};
+/** Tests of sagas in the words of their domain. */
+export {
+  SagaOutcome,
+  SagaScenario,
+  accepts,
+  causes,
+  decides,
+  fires,
+  misses,
+  refuses,
+  retries,
+  sagaScenario,
+  undoes,
+  type ExpectedOfSaga,
+  type Happening,
+} from './saga-scenario.js';

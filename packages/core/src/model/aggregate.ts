@@ -20,7 +20,15 @@ export interface AggregateOptions {
   /** Stable, explicit name; streams are named after it: `order-42`. */
   readonly name: string;
   /** When snapshots are taken, or only how many events apart. Default: never. */
-  readonly snapshots?: number | SnapshotPolicy<never> | undefined;
+  readonly snapshots?: number | AggregateSnapshots | undefined;
+}
+
+/** {@link SnapshotPolicy} of a class, whose type the decorator cannot know: annotate the state of `save`. */
+export interface AggregateSnapshots extends Omit<SnapshotPolicy, 'save' | 'restore'> {
+  /** Makes JSON of the state. Default: its fields. */
+  save?(state: never): unknown;
+  /** Makes a state of that JSON. Default: a new one with the saved fields set. */
+  restore?(saved: unknown, id: string): object;
 }
 
 const applies = new MarkKind<HandledMessages>('@Apply');
@@ -154,7 +162,7 @@ const snapshotPolicy = (
   initialState: (id: string) => object,
 ): SnapshotPolicy<object> | undefined => {
   if (policy === undefined) return undefined;
-  const given: SnapshotPolicy<never> = typeof policy === 'number' ? { every: policy } : policy;
+  const given: AggregateSnapshots = typeof policy === 'number' ? { every: policy } : policy;
   return {
     every: given.every,
     schemaVersion: given.schemaVersion,

@@ -3,7 +3,6 @@ import type {
   AggregateDefinition,
   AppliedEvent,
   CommandContext,
-  Decision,
   SnapshotPolicy,
 } from './aggregate-definition.js';
 import { checkName } from './check-name.js';
@@ -15,11 +14,24 @@ import { messageDefinitionOf } from './handled-messages.js';
 /** How the commands of a decider are listed: a `{ type, data }` command by its type's name, any other by its class. */
 export type CommandReference<Command> = Command extends Message<infer Type> ? Type : Class<Command>;
 
-export interface DeciderOptions<State, Command, Event extends Message, EventClass extends Class> {
+/** A decider whose parts do not fit: what the compiler shows where it is used, instead of a definition. */
+export interface DeciderMistake<What extends string, Culprit> {
+  readonly mistake: What;
+  readonly culprit: Culprit;
+}
+
+export interface DeciderOptions<
+  State,
+  Command,
+  Event extends Message,
+  EventClass extends Class,
+  Reference,
+  Made,
+> {
   /** Stable, explicit name; streams are named after it: `order-42`. */
   readonly name: string;
   /** All commands that it decides on: names of types, or classes with `@Command`. */
-  readonly commands: readonly CommandReference<Command>[];
+  readonly commands: readonly Reference[];
   /** Classes with `@Event` among its events. Default: none; events are `{ type, data }`. */
   readonly events?: readonly EventClass[] | undefined;
   /** The state of an aggregate without events. */
@@ -29,7 +41,7 @@ export interface DeciderOptions<State, Command, Event extends Message, EventClas
     command: Command,
     state: State,
     context: CommandContext,
-  ): Decision<NoInfer<Event> | InstanceType<NoInfer<EventClass>>>;
+  ): Made | Promise<Made> | Iterator<Made, void> | AsyncIterator<Made, void>;
   /** Returns the state after the event; may change and return the one given. */
   evolve(state: State, event: Event & AppliedEvent): State;
   /** The id of the aggregate that a command is for. */
@@ -37,25 +49,60 @@ export interface DeciderOptions<State, Command, Event extends Message, EventClas
   readonly snapshots?: SnapshotPolicy<NoInfer<State>> | undefined;
 }
 
+type NameOf<Command> = Command extends Message<infer Type> ? Type : never;
+type EventsOf<Made> = Made extends Iterable<infer Event> | AsyncIterable<infer Event>
+  ? Event
+  : Exclude<Made, void | undefined>;
+type DeepReadonly<Value> = Value extends object
+  ? { readonly [Key in keyof Value]: DeepReadonly<Value[Key]> }
+  : Value;
+
+/**
+ * The definition, if the parts fit. Checked on the result: a check among the parameters would have the compiler fix
+ * the types before it has seen all of the functions, and inference would depend on their order.
+ */
+export type Decider<State, Command, Event extends Message, EventClass extends Class, Reference, Made> = [
+  Exclude<NameOf<Command>, Reference>,
+] extends [never]
+  ? [Reference] extends [CommandReference<Command>]
+    ? [EventsOf<Made>] extends [DeepReadonly<Event> | InstanceType<EventClass>]
+      ? AggregateDefinition<State, Command, Event>
+      : DeciderMistake<'decide returns what is no event of evolve', EventsOf<Made>>
+    : DeciderMistake<'commands lists what decide does not take', Reference>
+  : DeciderMistake<'commands leaves out what decide takes', Exclude<NameOf<Command>, Reference>>;
+
 /**
  * An aggregate from three functions, after Jérémie Chassaing's decider pattern. State, commands and events are inferred
  * from them: annotate the command of `decide` and the event of `evolve`.
+ *
+ * @throws {ConfigurationError} the name cannot be stored, or a class is not decorated
  */
-export const decider = <State, Command, Event extends Message, EventClass extends Class = never>(
-  options: DeciderOptions<State, Command, Event, EventClass>,
-): AggregateDefinition<State, Command, Event> => {
+export function decider<
+  State,
+  Command,
+  Event extends Message,
+  const Reference,
+  const Made,
+  EventClass extends Class = never,
+>(
+  options: DeciderOptions<State, Command, Event, EventClass, Reference, Made>,
+): Decider<State, Command, Event, EventClass, Reference, Made>;
+export function decider<State, Command, Event extends Message>(
+  options: DeciderOptions<State, Command, Event, Class, unknown, unknown>,
+): AggregateDefinition<State, Command, Event> {
   const place = definedAt(decider);
   checkName('decider', options.name, place);
   const by = `decider "${options.name}" (${place})`;
-  const references: readonly unknown[] = options.commands;
-  const commands = references.filter(isClass).map((command) => messageDefinitionOf(command, 'command', by));
+  const commands = options.commands
+    .filter(isClass)
+    .map((command) => messageDefinitionOf(command, 'command', by));
   const events = (options.events ?? []).map((event) => messageDefinitionOf(event, 'event', by));
   return {
     kind: 'aggregate',
     name: options.name,
     definedAt: place,
     commands: [
-      ...references.filter((command) => typeof command === 'string'),
+      ...options.commands.filter((command) => typeof command === 'string'),
       ...commands.map(({ name }) => name),
     ],
     messages: [...commands, ...events],
@@ -65,4 +112,4 @@ export const decider = <State, Command, Event extends Message, EventClass extend
     decide: (command, state, context) => options.decide(command, state, context),
     evolve: (state, event) => options.evolve(state, event),
   };
-};
+}

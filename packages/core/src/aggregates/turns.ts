@@ -27,7 +27,10 @@ export class Turns {
       throw new NestedCommandError(stream, surrounding.stream);
     const before = this.#last.get(stream);
     const turn: Turn = { stream, over: false };
-    const { promise: end, resolve: finish } = withResolvers();
+    let finish: (() => void) | undefined;
+    const end = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
     this.#last.set(stream, end);
     try {
       await before;
@@ -35,15 +38,7 @@ export class Turns {
     } finally {
       turn.over = true;
       if (this.#last.get(stream) === end) this.#last.delete(stream);
-      finish();
+      finish?.();
     }
   }
 }
-
-const withResolvers = (): { readonly promise: Promise<void>; readonly resolve: () => void } => {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((fulfil) => {
-    resolve = fulfil;
-  });
-  return { promise, resolve };
-};

@@ -92,7 +92,7 @@ export class Sequence {
   async #stopStarted(): Promise<readonly unknown[]> {
     this.#state = 'stopping';
     const failures: unknown[] = [];
-    for (const step of this.#started.splice(0).reverse()) {
+    for (const step of this.#started.splice(0).toReversed()) {
       try {
         await step.stop();
       } catch (error) {

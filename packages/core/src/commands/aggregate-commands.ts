@@ -22,7 +22,7 @@ export interface AggregateCommandsEnvironment {
   readonly cache: AggregateCache;
   readonly problems: Problems;
   /** Dependencies in the scope of one message. */
-  services(context: () => MessageContext): ServiceScope;
+  readonly services: (context: () => MessageContext) => ServiceScope;
   /** Most tries at one command when others keep writing to the same stream. */
   readonly attempts: number;
 }

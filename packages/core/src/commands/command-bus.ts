@@ -14,7 +14,7 @@ export interface CommandBusEnvironment {
   readonly schema: Schema;
   readonly aggregates: AggregateCommands;
   /** Dependencies in the scope of one message. */
-  services(context: () => MessageContext): ServiceScope;
+  readonly services: (context: () => MessageContext) => ServiceScope;
 }
 
 type CommandTarget = AggregateDefinition | CommandHandlerDefinition;

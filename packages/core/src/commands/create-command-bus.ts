@@ -12,7 +12,7 @@ export interface CommandBusParts {
   readonly schema: Schema;
   readonly problems: Problems;
   /** Dependencies in the scope of one message; the context is asked for when something is resolved. */
-  services(context: () => MessageContext): ServiceScope;
+  readonly services: (context: () => MessageContext) => ServiceScope;
   /** Most aggregates kept in memory between commands; 0 for none. */
   readonly cachedAggregates: number;
   /** Most tries at one command when others keep writing to the same aggregate. */

@@ -9,13 +9,13 @@ export const assertSame = (actual: unknown, expected: unknown, headline: string)
   try {
     assert.deepStrictEqual(actual, expected);
   } catch (error) {
-    fail(error instanceof Error ? `${headline}\n${error.message}` : headline, actual, expected);
+    fail(error instanceof assert.AssertionError ? `${headline}\n${error.message}` : headline);
   }
 };
 
 /** @throws {AssertionError} always */
-export const fail = (message: string, actual?: unknown, expected?: unknown): never => {
-  throw new assert.AssertionError({ message, actual, expected, operator: 'deepStrictEqual' });
+export const fail = (message: string): never => {
+  throw new assert.AssertionError({ message, operator: 'fail' });
 };
 
 /** What kind of error is expected: its class, a part of its message, or a pattern of it. */
@@ -24,7 +24,7 @@ export type ExpectedError = string | RegExp | (abstract new (...parameters: neve
 /** @throws {AssertionError} it is another error */
 export const assertError = (error: unknown, expected: ExpectedError | undefined, subject: string): void => {
   if (expected === undefined) return;
-  const found = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const found = error instanceof Error ? `${error.constructor.name}: ${error.message}` : String(error);
   const message = error instanceof Error ? error.message : String(error);
   if (typeof expected === 'string') {
     if (!message.includes(expected))

@@ -10,3 +10,10 @@ export {
 } from './conformance/event-store-conformance.js';
 export { EventStoreTrial, type EventStoreFixture } from './conformance/event-store-trial.js';
 export type { Chapter, Rule, TestRunner } from './conformance/conformance.js';
+
+// Aggregates, upcasters and whole applications in tests
+export { DecidedScenario, Scenario, scenario, type ScenarioOptions } from './scenario.js';
+export { Upcasting, upcasting } from './upcasting.js';
+export type { GivenEvent, StoredOldEvent } from './events-in-tests.js';
+export type { ExpectedError } from './assert-same.js';
+export { testApp, type TestApp, type TestAppOptions } from './test-app.js';

@@ -189,7 +189,9 @@ export class DecidedScenario<State> {
       const events = outcome.events.map(
         (event) => `\n  ${JSON.stringify(comparable(outcome.schema, event))}`,
       );
-      fail(`The command should have failed, but led to ${events.length === 0 ? 'nothing' : events.join('')}`);
+      fail(
+        `The command should have failed, but led to${events.length === 0 ? ' nothing.' : `:${events.join('')}`}`,
+      );
     } else assertError(outcome.error, expected, 'The command');
   }
 

@@ -2,7 +2,7 @@ import type { Application } from '../app/application.js';
 import { createApp, type AppOptions } from '../app/create-app.js';
 import type { Backend } from '../backend/backend.js';
 import { memory } from '../backend/memory/memory.js';
-import { ManualClock } from './manual-clock.js';
+import { manualClock, type ManualClock } from './manual-clock.js';
 
 /** As for `createApp`; the backend and the clock may be left out. */
 export interface TestAppOptions extends Omit<AppOptions, 'backend' | 'clock'> {
@@ -24,7 +24,7 @@ export interface TestApp extends AsyncDisposable {
  * `const { app, clock } = await testApp({ register: [Order] })`. Stop it by `app.stop()`.
  */
 export const testApp = async (options: TestAppOptions): Promise<TestApp> => {
-  const { clock = new ManualClock() } = options;
+  const { clock = manualClock() } = options;
   const { backend = memory({ clock }) } = options;
   const app = createApp({ ...options, backend, clock });
   await app.start();

@@ -1,7 +1,20 @@
+import { appending } from './appending.js';
+import { appendingToSeveral } from './appending-to-several.js';
 import { appendRaces } from './append-races.js';
+import { capabilities } from './capabilities.js';
 import { defineTests, type Chapter, type TestRunner } from './conformance.js';
+import { deletion } from './deletion.js';
 import { EventStoreTrial, type EventStoreFixture } from './event-store-trial.js';
 import { expectedVersions } from './expected-versions.js';
+import { filters } from './filters.js';
+import { idempotence } from './idempotence.js';
+import { oddData } from './odd-data.js';
+import { readingAll } from './reading-all.js';
+import { readingStreams } from './reading-streams.js';
+import { streamSettings } from './stream-settings.js';
+import { subscribing } from './subscribing.js';
+import { subscriptionEnds } from './subscription-ends.js';
+import { subscriptionFilters } from './subscription-filters.js';
 
 /** Options of {@link eventStoreConformance}. */
 export interface EventStoreConformanceOptions extends TestRunner {
@@ -12,7 +25,23 @@ export interface EventStoreConformanceOptions extends TestRunner {
 }
 
 /** Every rule of the {@link EventStore} port. */
-export const eventStoreChapters: readonly Chapter<EventStoreTrial>[] = [expectedVersions, appendRaces];
+export const eventStoreChapters: readonly Chapter<EventStoreTrial>[] = [
+  expectedVersions,
+  appendRaces,
+  idempotence,
+  appending,
+  appendingToSeveral,
+  readingStreams,
+  readingAll,
+  filters,
+  subscribing,
+  subscriptionFilters,
+  subscriptionEnds,
+  deletion,
+  streamSettings,
+  oddData,
+  capabilities,
+];
 
 /**
  * Tests a store against every rule of the {@link EventStore} port: one named test a rule. It is the port's exact meaning.

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { EventStore, Subscription, SubscriptionBatch } from '../../log/event-store.js';
 import type { NewEvent, RecordedEvent } from '../../messages/event.js';
+import { newId } from '../../messages/ids.js';
 import { within } from './patience.js';
 
 /** A store under test. It may be new for each rule, or shared by all: the rules use only streams of their own. */
@@ -125,8 +126,12 @@ export class Follower {
     return this.events;
   }
 
+  /** Pulls until a batch says so, unless the last one did. */
   async untilCaughtUp(): Promise<SubscriptionBatch> {
-    return this.until((batch) => batch.caughtUp, 'a batch that is caught up');
+    const last = this.batches.at(-1);
+    return last?.caughtUp === true
+      ? last
+      : this.until((batch) => batch.caughtUp, 'a batch that is caught up');
   }
 
   /** Pulls until it has passed a position. */
@@ -142,6 +147,10 @@ export class Follower {
 /** Events that say which they are: `data.n` counts from `from`. */
 export const numbered = (count: number, from = 0, type = 'Counted'): NewEvent[] =>
   Array.from({ length: count }, (_, index) => ({ type, data: { n: from + index } }));
+
+/** The same with ids, so that their append can be repeated. */
+export const identified = (count: number, from = 0): (NewEvent & { readonly id: string })[] =>
+  Array.from({ length: count }, (_, index) => ({ id: newId(), type: 'Counted', data: { n: from + index } }));
 
 /** The numbers of {@link numbered} events. */
 export const numbersOf = (events: readonly RecordedEvent[]): unknown[] =>

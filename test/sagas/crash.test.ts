@@ -68,7 +68,7 @@ interface Outcome {
 }
 
 const outcomeOf = async (backend: Backend): Promise<Outcome> => {
-  const effects: unknown[] = [];
+  const effects: string[] = [];
   const ids: string[] = [];
   for (const key of orders) {
     for await (const batch of backend.events.readStream(`order-${key}`)) {
@@ -80,8 +80,10 @@ const outcomeOf = async (backend: Backend): Promise<Outcome> => {
   }
   const app = createApp({ backend, register: orderFulfilment });
   const views = await Promise.all(orders.map((key) => app.get(Sagas).get('fulfilment', key)));
-  return { effects: effects.toSorted(), ids: ids.toSorted(), views: views.map(comparable) };
+  return { effects: effects.toSorted(inOrder), ids: ids.toSorted(inOrder), views: views.map(comparable) };
 };
+
+const inOrder = (a: string, b: string): number => (a < b ? -1 : 1);
 
 /** How an instance ended. Steps side by side may end in any order; how often a timer fired depends on the time lost. */
 const comparable = (view: SagaView | undefined): unknown => ({
@@ -97,9 +99,11 @@ const run = async (point: CrashPoint | undefined) => {
   await store.open();
   const { backend, dead, writes } = crashingBackend(store, point);
   let isDead = false;
-  void dead.then(() => {
+  const watch = async (): Promise<void> => {
+    await dead;
     isDead = true;
-  });
+  };
+  void watch();
   const first = await process(backend, clock, () => isDead);
   if (first === 'died') {
     // What the dead process had asked for is over before the next one begins.

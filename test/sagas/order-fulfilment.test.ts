@@ -64,13 +64,11 @@ describe('the saga alone', () => {
   });
 
   it('calls the parcel service once released, and reminds until the parcel is collected', () => {
-    packed
-      .when(decides({ approval: 'release', outcome: 'approved', by: 'ann' }))
-      .thenExpect({
-        commands: [new CallParcelService('o-1')],
-        steps: ['call', 'collect'],
-        timers: ['remind'],
-      });
+    packed.when(decides({ approval: 'release', outcome: 'approved', by: 'ann' })).thenExpect({
+      commands: [new CallParcelService('o-1')],
+      steps: ['call', 'collect'],
+      timers: ['remind'],
+    });
     released.when(fires('remind')).thenExpect({ timers: ['remind'], state: { reminders: 1 } });
     released
       .given(fires('remind'))

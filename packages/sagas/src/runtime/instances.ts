@@ -74,13 +74,12 @@ export class Instances {
           this.#keep(instance);
           return nothing;
         }
-        try {
-          await this.#store.append(stream, newEvents(behaviour.name, events, metadata), {
-            expectedVersion: before,
-          });
-        } catch (error) {
-          if (error instanceof ConcurrencyError && conflicts < conflictLimit) continue;
-          throw error;
+        const alone = await this.#append(instance, before, events, metadata);
+        if (!alone) {
+          if (conflicts >= conflictLimit) {
+            throw new ConcurrencyError(stream, before, await this.#store.streamVersion(stream));
+          }
+          continue;
         }
         this.#keep(instance);
         return { events, obsoleteTimers: obsoleteRows(instance, events) };
@@ -106,6 +105,25 @@ export class Instances {
       this.#keep(instance);
       return view(instance);
     });
+  }
+
+  /** @returns false if others wrote to the instance meanwhile: what was decided here must be forgotten */
+  async #append(
+    instance: SagaInstance,
+    expectedVersion: number,
+    events: readonly SagaEvent[],
+    metadata: Metadata,
+  ): Promise<boolean> {
+    try {
+      const appended = newEvents(instance.saga, events, metadata);
+      const { alreadyAppended } = await this.#store.append(instance.stream, appended, { expectedVersion });
+      // The same input gave the same ids to another process, or to this one before an answer was lost. What that one
+      // decided is what counts; it may differ.
+      return !alreadyAppended;
+    } catch (error) {
+      if (error instanceof ConcurrencyError) return false;
+      throw error;
+    }
   }
 
   async #load(saga: string, key: string, stream: string): Promise<SagaInstance> {

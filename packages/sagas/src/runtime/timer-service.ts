@@ -27,6 +27,8 @@ export class TimerService implements Lifecycle {
   #running = false;
   /** What went wrong last; the service goes on and tries again. */
   #failure: Error | undefined;
+  /** Timers whose handler failed and that were not fired since. */
+  readonly #failed = new Map<string, Error>();
   #loop: Promise<void> | undefined;
   /** Set when something new was scheduled since the store was last asked. */
   #nudged = false;
@@ -71,8 +73,9 @@ export class TimerService implements Lifecycle {
   }
 
   health(): Health {
-    if (this.#failure === undefined) return { status: 'up', reasons: [] };
-    return { status: 'degraded', reasons: [`Timers of sagas fire late: ${this.#failure.message}`] };
+    const failures = [...(this.#failure === undefined ? [] : [this.#failure]), ...this.#failed.values()];
+    const reasons = new Set(failures.map(({ message }) => `Timers of sagas fire late: ${message}`));
+    return { status: reasons.size === 0 ? 'up' : 'degraded', reasons: [...reasons] };
   }
 
   async #run(): Promise<void> {
@@ -83,7 +86,7 @@ export class TimerService implements Lifecycle {
         waitMs = await this.#fireDue();
         this.#failure = undefined;
       } catch (error) {
-        this.#failure = error instanceof Error ? error : new Error(String(error));
+        this.#failure = errorOf(error);
       }
       if (waitMs > 0 && !this.#nudged) await this.#sleep(waitMs);
     }
@@ -120,7 +123,15 @@ export class TimerService implements Lifecycle {
   }
 
   async #fire(timer: Timer, handler: TimerHandler): Promise<void> {
-    await handler(timer);
-    await this.remove([timer.id]);
+    try {
+      await handler(timer);
+      await this.remove([timer.id]);
+      this.#failed.delete(timer.id);
+    } catch (error) {
+      // It is claimed again when its claim has run out.
+      this.#failed.set(timer.id, errorOf(error));
+    }
   }
 }
+
+const errorOf = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

@@ -218,6 +218,8 @@ export class ProcessorRunner {
       if (this.#hasLeft('starting')) continue;
       if (this.#wish === 'paused') this.#hold();
       else this.#become('running');
+      // It may begin behind where the run before it ended: the checkpoint is another's, or was moved meanwhile.
+      if (run.position !== undefined) this.#waiters.reach(run.position);
       run.follow();
       return;
     }

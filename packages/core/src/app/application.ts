@@ -32,8 +32,6 @@ export interface ApplicationParts {
   readonly registry: Registry;
   readonly loader: AggregateLoader;
   readonly problems: Problems;
-  /** Milliseconds that processors get to finish what they were delivered when the application stops. */
-  readonly drainMs: number;
 }
 
 /** A composed application: starts, serves commands and stops. Made by `createApp`; injectable. */
@@ -41,14 +39,12 @@ export class Application implements AsyncDisposable {
   readonly #registry: Registry;
   readonly #loader: AggregateLoader;
   readonly #problems: Problems;
-  readonly #drainMs: number;
   readonly #sequence = new Sequence(() => this.#steps());
 
-  constructor({ registry, loader, problems, drainMs }: ApplicationParts) {
+  constructor({ registry, loader, problems }: ApplicationParts) {
     this.#registry = registry;
     this.#loader = loader;
     this.#problems = problems;
-    this.#drainMs = drainMs;
   }
 
   /** Where commands are sent to and middleware is added. */
@@ -173,7 +169,7 @@ export class Application implements AsyncDisposable {
       })),
       {
         start: () => startAll([...this.processors.values()]),
-        stop: () => drainAll([...this.processors.values()], this.#drainMs),
+        stop: () => drainAll([...this.processors.values()]),
       },
     ];
   }

@@ -62,8 +62,16 @@ export const createApp = (options: AppOptions): Application => {
   });
   for (const middleware of options.middleware ?? []) commands.use(middleware);
 
-  const registry = new Registry({ backend, schema, container, commands, clock, services: messageServices });
-  const application = new Application({ registry, loader, problems, drainMs });
+  const registry = new Registry({
+    backend,
+    schema,
+    container,
+    commands,
+    clock,
+    services: messageServices,
+    drainMs,
+  });
+  const application = new Application({ registry, loader, problems });
   container.bind(CommandBus).toConstantValue(commands);
   container.bind(Application).toConstantValue(application);
   for (const listed of options.register)

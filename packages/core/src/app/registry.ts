@@ -22,6 +22,8 @@ export interface RegistryParts {
   readonly commands: CommandBus;
   readonly clock: Clock;
   readonly services: MessageServices;
+  /** Milliseconds that handlers of processors get to finish what was delivered when the application stops. */
+  readonly drainMs: number;
 }
 
 type CoreDefinition =
@@ -39,18 +41,20 @@ export class Registry implements Composition {
   readonly commands: CommandBus;
   readonly clock: Clock;
   readonly #services: MessageServices;
+  readonly #drainMs: number;
   readonly #definitions = new Map<string, Definition>();
   readonly #processors = new Map<string, ProcessorRunner>();
   readonly #lifecycles: Lifecycle[] = [];
   readonly #singletons = new Set<ServiceIdentifier>();
 
-  constructor({ backend, schema, container, commands, clock, services }: RegistryParts) {
+  constructor({ backend, schema, container, commands, clock, services, drainMs }: RegistryParts) {
     this.backend = backend;
     this.schema = schema;
     this.container = container;
     this.commands = commands;
     this.clock = clock;
     this.#services = services;
+    this.#drainMs = drainMs;
   }
 
   get definitions(): readonly Definition[] {
@@ -100,6 +104,7 @@ export class Registry implements Composition {
       schema: this.schema,
       clock: this.clock,
       services: (context) => this.#services.scope(context),
+      graceMs: this.#drainMs,
     });
     this.#processors.set(definition.name, runner);
     return runner;

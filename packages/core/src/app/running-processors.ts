@@ -1,5 +1,5 @@
-import { sleep, systemClock } from '../clock.js';
-import type { ProcessorRunner, ProcessorStatus } from '../processing/processor-runner.js';
+import type { ProcessorStatus } from '../observation/processor-status.js';
+import type { ProcessorRunner } from '../processing/processor-runner.js';
 import type { Health } from './health.js';
 
 /** Starts all side by side. If one fails to start, waits for the others before reporting it, so that all can be stopped. */
@@ -7,46 +7,25 @@ export const startAll = async (runners: readonly ProcessorRunner[]): Promise<voi
   throwFirst(await Promise.allSettled(runners.map((runner) => runner.start())));
 };
 
-/**
- * Lets all finish what they were delivered. What has not finished in time is stopped where it stands: it is delivered
- * again at the next start.
- *
- * @param withinMs milliseconds, by the machine's own time: a handler that hangs does so whatever a test's clock says
- */
-export const drainAll = async (runners: readonly ProcessorRunner[], withinMs: number): Promise<void> => {
-  const timeUp = new AbortController();
-  const late = sleep(systemClock, withinMs, timeUp.signal).then(() => 'late' as const);
-  try {
-    throwFirst(
-      await Promise.allSettled(
-        runners.map(async (runner) => {
-          if ((await Promise.race([runner.drain(), late])) === 'late') await runner.stop();
-        }),
-      ),
-    );
-  } finally {
-    timeUp.abort();
-  }
+/** Lets all finish what they were delivered, as long as each allows its handlers to take. */
+export const drainAll = async (runners: readonly ProcessorRunner[]): Promise<void> => {
+  throwFirst(await Promise.allSettled(runners.map((runner) => runner.drain())));
 };
 
 /** What the state of a runner means for the health of the application. */
-export const processorHealth = ({ name, role, state, failure }: ProcessorStatus): Health => {
-  const subject = `${role} "${name}"`;
+export const processorHealth = ({ name, role, state, failure, degraded }: ProcessorStatus): Health => {
   switch (state) {
-    case 'running':
-    case 'starting':
-    case 'draining':
-    case 'stopped':
-      return { status: 'up', reasons: [] };
-    case 'paused':
-      return { status: 'degraded', reasons: [`${subject} is paused.`] };
     case 'failed':
-      return {
-        status: 'down',
-        reasons: [
-          `${subject} has failed: ${failure?.error instanceof Error ? failure.error.message : String(failure?.error)}`,
-        ],
-      };
+      return { status: 'down', reasons: [failure?.reason ?? `${role} "${name}" has failed.`] };
+    case 'paused':
+      return { status: 'degraded', reasons: [`${role} "${name}" is paused.`] };
+    case 'stopped':
+    case 'starting':
+    case 'running':
+    case 'draining':
+      return degraded === undefined
+        ? { status: 'up', reasons: [] }
+        : { status: 'degraded', reasons: [`${role} "${name}": ${degraded.reason}`] };
     default:
       return state satisfies never;
   }

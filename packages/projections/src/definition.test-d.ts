@@ -81,13 +81,14 @@ void model.find({ where: { 'owner.id': { gt: 5 } } });
 class Cards {
   readonly limit = 5;
 
-  @On() @Key('boardId') added(_: CardAdded, document: Board | undefined): Board | undefined {
-    return this.helper(document);
+  @On() @Key('boardId') added({ title }: CardAdded, document: Board | undefined): Board | undefined {
+    return title === '' ? undefined : this.helper(document);
   }
 
-  @On('typed.renamed') @Key((data: { readonly to: string }) => data.to) renamed(_: {
+  @On('typed.renamed') @Key((data: { readonly to: string }) => data.to) renamed(data: {
     readonly to: string;
   }): null {
+    expectTypeOf(data.to).toEqualTypeOf<string>();
     return null;
   }
 
@@ -103,17 +104,20 @@ void projections.of(Cards).find({ where: { nothing: 1 } });
 
 class Wrong {
   // @ts-expect-error no such property of the event
-  @Key('nothing') added(_: CardAdded): null {
+  @Key('nothing') added(event: CardAdded): null {
+    void event;
     return null;
   }
 
   // @ts-expect-error the property is no key
-  @Key('size') sized(_: CardAdded): null {
+  @Key('size') sized(event: CardAdded): null {
+    void event;
     return null;
   }
 
   // @ts-expect-error the selector takes another event
-  @Key((event: { readonly other: string }) => event.other) other(_: CardAdded): null {
+  @Key((event: { readonly other: string }) => event.other) other(event: CardAdded): null {
+    void event;
     return null;
   }
 }
@@ -140,8 +144,8 @@ tableProjection({
 // @ts-expect-error a class of tables needs a setup
 @Projection({ kind: 'table', name: 'no-setup', tables: ['t'] })
 class NoSetup {
-  @On() async added(_: CardAdded, tx: Transaction): Promise<void> {
-    await tx.query('SELECT 1');
+  @On() async added({ boardId }: CardAdded, tx: Transaction): Promise<void> {
+    await tx.query('SELECT $1', [boardId]);
   }
 }
 void NoSetup;

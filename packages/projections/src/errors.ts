@@ -10,6 +10,8 @@ export interface EventReference {
   readonly position: bigint;
 }
 
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
 const referenceTo = ({ id, type, stream, version, position }: RecordedEvent): EventReference => ({
   id,
   type,
@@ -39,7 +41,7 @@ export class ProjectionHandlerError extends TidemarkError {
     super(
       `Projection "${projection}" failed${key === undefined ? '' : ` on document "${key}"`} at event "${event.type}" ` +
         `(stream "${event.stream}", version ${event.version}, position ${event.position}, id ${event.id}): ` +
-        `${cause instanceof Error ? cause.message : String(cause)}`,
+        messageOf(cause),
       { cause },
     );
     this.event = referenceTo(event);

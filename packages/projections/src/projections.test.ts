@@ -46,7 +46,7 @@ class Orders {
     return { status: 'open', total: (order?.total ?? 0) + total, customer: { id: customer } };
   }
 
-  @On() cancelled(_: Cancelled, __: Order | undefined): null {
+  @On(Cancelled) cancelled(): null {
     return null;
   }
 }
@@ -56,6 +56,11 @@ const bareOrders = documentProjection({
   key: 'orderId',
   handlers: (on: OnDocument<Order>) => [on(Cancelled, () => null)],
 });
+
+/** Something to be injected, and no event. */
+class Rates {
+  readonly factor = 100;
+}
 
 const running: Application[] = [];
 
@@ -178,16 +183,13 @@ describe('a document projection', () => {
   });
 
   it('is made by the container, with what its constructor takes', async () => {
-    class Rates {
-      readonly factor = 100;
-    }
     const { Container, inject } = await import('inversify');
     @Projection({ name: 'cents', key: 'orderId' })
     class Cents {
       constructor(@inject(Rates) readonly rates: Rates) {}
 
-      @On() ordered(event: Ordered, _: { cents: number } | undefined): { cents: number } {
-        return { cents: event.total * this.rates.factor };
+      @On() ordered(event: Ordered, before: { cents: number } | undefined): { cents: number } {
+        return before ?? { cents: event.total * this.rates.factor };
       }
     }
     const container = new Container();
@@ -297,7 +299,7 @@ describe('what cannot be', () => {
       /handles "shop.cancelled" twice/,
     );
     expect(() =>
-      documentProjection({ name: 'x', handlers: (on: OnDocument<Order>) => [on(Idle, () => null)] }),
+      documentProjection({ name: 'x', handlers: (on: OnDocument<Order>) => [on(Rates, () => null)] }),
     ).toThrow(/@Event/);
   });
 
@@ -306,13 +308,12 @@ describe('what cannot be', () => {
       name: 'missing',
       retry: { attempts: 1 },
       handlers: (on: OnDocument<Order>) => [
-        on('shop.other', (_: { orderId?: string }) => null, { key: 'orderId' }),
-        on('shop.more', (_: { orderId?: number }) => null, { key: 'orderId' }),
+        on<{ orderId?: string }>('shop.other', () => null, { key: 'orderId' }),
       ],
     });
     const { projections, backend } = await start([totals]);
-    await expect(projections.waitFor(await record(backend, {}))).rejects.toThrow();
-    expect(projections.status(totals).processor.failure?.reason).toMatch(
+    await expect(projections.waitFor(await record(backend, {}))).rejects.toThrow(/missing/);
+    expect(projections.status(totals).processor.failure?.error.message).toMatch(
       /property "orderId", which is missing/,
     );
   });

@@ -10,11 +10,7 @@ import {
   type ProcessorStatus,
   type QueryResult,
 } from '@tidemark/core';
-import type {
-  DocumentProjectionDefinition,
-  ProjectionDefinition,
-  TableProjectionDefinition,
-} from './definition.js';
+import type { DocumentProjectionDefinition, ProjectionDefinition } from './definition.js';
 import type { DocumentOf } from './documents/document-of.js';
 import type { FieldPath } from './documents/field-path.js';
 import { ProjectionTimeoutError, RebuildInProgressError, UnknownProjectionError } from './errors.js';
@@ -31,7 +27,7 @@ export type ProjectionReference = Class | ProjectionDefinition | string;
 export interface ProjectionWaitOptions {
   /** Which projections to wait for. Default: all. */
   readonly projections?: readonly ProjectionReference[] | undefined;
-  /** Most milliseconds to wait. Default: no limit but that of the processor. */
+  /** Most milliseconds to wait. Default: 10,000. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -129,7 +125,7 @@ export class Projections {
    */
   async waitFor(
     until: bigint | { readonly position?: bigint | undefined },
-    { projections, timeoutMs }: ProjectionWaitOptions = {},
+    { projections, timeoutMs = 10_000 }: ProjectionWaitOptions = {},
   ): Promise<void> {
     const position = typeof until === 'bigint' ? until : until.position;
     const entries =
@@ -141,7 +137,7 @@ export class Projections {
         const began = clock.now().getTime();
         await projection.runner.waitFor(position, { timeoutMs });
         if (upgrade === undefined) return;
-        const left = timeoutMs === undefined ? undefined : timeoutMs - (clock.now().getTime() - began);
+        const left = Math.max(0, timeoutMs - (clock.now().getTime() - began));
         await within(clock, left, upgrade.done, projection.definition.name);
       }),
     );
@@ -231,19 +227,20 @@ export class Projections {
   }
 
   #health(): Health {
-    const reasons = [...this.#entries.values()].flatMap(({ projection, upgrade }) => {
+    const reasons: string[] = [];
+    for (const { projection, upgrade } of this.#entries.values()) {
       const subject = `projection "${projection.definition.name}"`;
-      return [
-        ...(upgrade?.failure === undefined
-          ? []
-          : [
-              `The new version of ${subject} is built but could not be switched to: ${messageOf(upgrade.failure)}`,
-            ]),
-        ...(projection.leftovers === undefined
-          ? []
-          : [`Old generations of ${subject} could not be dropped: ${messageOf(projection.leftovers)}`]),
-      ];
-    });
+      if (upgrade?.failure !== undefined) {
+        reasons.push(
+          `The new version of ${subject} is built but could not be switched to: ${messageOf(upgrade.failure)}`,
+        );
+      }
+      if (projection.leftovers !== undefined) {
+        reasons.push(
+          `Old generations of ${subject} could not be dropped: ${messageOf(projection.leftovers)}`,
+        );
+      }
+    }
     return { status: reasons.length === 0 ? 'up' : 'degraded', reasons };
   }
 
@@ -287,20 +284,19 @@ const projectionIn = (target: Class | Definition): Definition => {
 
 const within = async (
   clock: Clock,
-  timeoutMs: number | undefined,
+  timeoutMs: number,
   done: Promise<void>,
   projection: string,
 ): Promise<void> => {
-  if (timeoutMs === undefined) return done;
-  let cancel = (): void => undefined;
-  const timeUp = new Promise<never>((_, reject) => {
-    cancel = clock.after(timeoutMs, () => reject(new ProjectionTimeoutError(projection)));
+  await new Promise<void>((resolve, reject) => {
+    const cancel = clock.after(timeoutMs, () => reject(new ProjectionTimeoutError(projection)));
+    const settle = async (): Promise<void> => {
+      await done;
+      cancel();
+      resolve();
+    };
+    void settle();
   });
-  try {
-    await Promise.race([done, timeUp]);
-  } finally {
-    cancel();
-  }
 };
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -123,10 +123,10 @@ export class DocumentFold {
 }
 
 const asKey = (key: unknown, label: string): string => {
-  if (typeof key === 'string' && key !== '') return key;
+  if (typeof key === 'string' && key !== '' && key.length <= 500 && !key.includes('\0')) return key;
   throw new InvalidDocumentError(
-    `the key that ${label} takes from it is ${key === '' ? 'an empty string' : describe(key)}, ` +
-      'but keys are non-empty strings. Return a string, a list of strings, or undefined for no document.',
+    `the key that ${label} takes from it is ${describe(key)}, ` +
+      'but keys are strings of 1 to 500 characters without NUL. Return a string, a list of strings, or undefined for no document.',
   );
 };
 
@@ -142,6 +142,7 @@ const asDocument = (value: unknown, label: string): object => {
 
 const describe = (value: unknown): string => {
   if (value === null) return 'null';
+  if (value === '') return 'an empty string';
   if (typeof value === 'object') return 'then' in value ? 'a promise' : 'an object';
   return value === undefined ? 'undefined' : `a ${typeof value}`;
 };

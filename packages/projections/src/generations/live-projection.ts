@@ -8,6 +8,7 @@ import {
 } from '@tidemark/core';
 import type { ProjectionDefinition } from '../definition.js';
 import { documentStorage } from '../documents/document-storage.js';
+import { deferred } from '../deferred.js';
 import type { ModelStorage } from '../storage.js';
 import { tableStorage } from '../tables/table-storage.js';
 import { Readers } from './readers.js';
@@ -36,7 +37,7 @@ export class LiveProjection {
   readonly #composition: Composition;
   #row: SwitchRow | undefined;
   #live: Generation | undefined;
-  #changes: Promise<void> = Promise.resolve();
+  #changing: Promise<void> = Promise.resolve();
   #leftovers: unknown;
 
   constructor(definition: ProjectionDefinition, composition: Composition) {
@@ -182,20 +183,21 @@ export class LiveProjection {
   }
 
   /** Changes the switch row, together with other work, in one transaction; one change after another. */
-  #change<Next extends NextRow>(
-    next: (row: SwitchRow) => Next,
+  async #change<Next extends NextRow>(
+    plan: (row: SwitchRow) => Next,
     work: (tx: Transaction, next: Next) => Promise<void>,
   ): Promise<Next> {
-    const change = this.#changes.then(async () => {
-      const row = next(this.row);
-      await this.#write(this.row, row, (tx) => work(tx, row));
-      return row;
-    });
-    this.#changes = change.then(
-      () => undefined,
-      () => undefined,
-    );
-    return change;
+    const before = this.#changing;
+    const { promise, resolve: ended } = deferred();
+    this.#changing = promise;
+    try {
+      await before;
+      const next = plan(this.row);
+      await this.#write(this.row, next, (tx) => work(tx, next));
+      return next;
+    } finally {
+      ended();
+    }
   }
 
   async #write(

@@ -1,4 +1,9 @@
-import { type Composition, ProcessorRunner, type ProcessorStatus } from '@tidemark/core';
+import {
+  type Composition,
+  ProcessorFailedError,
+  ProcessorRunner,
+  type ProcessorStatus,
+} from '@tidemark/core';
 import { RebuildStoppedError } from '../errors.js';
 import type { LiveProjection } from './live-projection.js';
 import { ProgressMeter, type RebuildProgress } from './progress.js';
@@ -26,6 +31,8 @@ export interface RebuildResult {
 }
 
 const defaultBatchSize = 2_000;
+/** The longest time that a timer can wait for, nearly 25 days. */
+const longestWaitMs = 2 ** 31 - 1;
 
 /**
  * Builds a new generation beside the active one, and switches when it has caught up.
@@ -54,26 +61,36 @@ export const rebuild = async (
   );
   const builder = new ProcessorRunner(
     projection.processor(checkpoint, () => generation, options.batchSize ?? defaultBatchSize),
-    { backend, schema, clock, services: () => ({ get: (service) => container.get(service) }) },
+    {
+      backend,
+      schema,
+      clock,
+      services: () => ({ get: (service) => container.get(service) }),
+      // A failure is thrown to the caller.
+      warn: () => {},
+    },
   );
-  const unsubscribe = builder.onChange(({ position, handled }) => {
+  const ended = new AbortController();
+  const report = ({ position, handled }: ProcessorStatus): void => {
     if (position !== undefined) options.onProgress?.(meter.at(clock.now().getTime(), position, handled));
-  });
+  };
   try {
-    const caughtUp = whenCaughtUp(builder, signal);
+    const caughtUp = observed(whenCaughtUp(builder, signal));
     await builder.start();
-    await caughtUp;
+    const reported = observed(reportEachStep(builder, report, ended.signal));
+    // A listener that throws ends the rebuild; that reporting ended because the runner failed is left to the other.
+    await Promise.race([caughtUp, reported.then(() => caughtUp)]);
     await cutOver(projection, composition, builder, generation, signal);
+    ended.abort();
+    await reported;
+    report(builder.status());
   } catch (error) {
     if (!signal.aborted) throw error;
     await builder.stop();
-    throw new RebuildStoppedError(
-      name,
-      (await backend.checkpoints.load(checkpoint))?.position ?? 0n,
-      signal.reason,
-    );
+    const stored = await backend.checkpoints.load(checkpoint);
+    throw new RebuildStoppedError(name, stored?.position ?? 0n, signal.reason);
   } finally {
-    unsubscribe();
+    ended.abort();
     await builder.stop();
   }
   await projection.dropRetired();
@@ -108,6 +125,24 @@ const whenCaughtUp = (runner: ProcessorRunner, signal: AbortSignal): Promise<voi
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
   });
+
+/** Reports after every batch, until it is told to end or the runner fails. Never rejects. */
+const reportEachStep = async (
+  runner: ProcessorRunner,
+  report: (status: ProcessorStatus) => void,
+  ended: AbortSignal,
+): Promise<void> => {
+  try {
+    for (;;) {
+      const { position = 0n } = runner.status();
+      await runner.waitFor(position + 1n, { timeoutMs: longestWaitMs, signal: ended });
+      report(runner.status());
+    }
+  } catch (error) {
+    // That it failed is seen where the runner is waited for.
+    if (!ended.aborted && !(error instanceof ProcessorFailedError)) throw error;
+  }
+};
 
 const cutOver = async (
   projection: LiveProjection,
@@ -148,6 +183,12 @@ const startAgain = async (runner: ProcessorRunner, before: ProcessorStatus['stat
     default:
       before satisfies never;
   }
+};
+
+/** Marks a promise as one that is awaited later, unless something else fails first. */
+const observed = <Result>(promise: Promise<Result>): Promise<Result> => {
+  promise.catch(() => {});
+  return promise;
 };
 
 const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));

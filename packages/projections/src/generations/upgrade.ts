@@ -1,4 +1,5 @@
 import type { Clock } from '@tidemark/core';
+import { deferred } from '../deferred.js';
 import type { LiveProjection } from './live-projection.js';
 
 /** Milliseconds after which a switch that failed is tried again. */
@@ -23,10 +24,8 @@ export class Upgrade {
   constructor(projection: LiveProjection, clock: Clock) {
     this.#projection = projection;
     this.#clock = clock;
-    let resolve = (): void => undefined;
-    this.done = new Promise((settle) => {
-      resolve = settle;
-    });
+    const { promise, resolve } = deferred();
+    this.done = promise;
     this.#resolve = resolve;
   }
 

@@ -19,9 +19,9 @@ export interface OnTable<Table extends string> {
     handle: (event: Event, tx: Transaction, context: TableContext<Table>) => unknown,
   ): TableHandlerDraft<Table>;
   /** @param type name of an event type without a class; annotate the handler's first parameter with its data */
-  <Data>(
+  (
     type: string,
-    handle: (data: Data, tx: Transaction, context: TableContext<Table>) => unknown,
+    handle: (data: never, tx: Transaction, context: TableContext<Table>) => unknown,
   ): TableHandlerDraft<Table>;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Event, On } from '@tidemark/core';
-import { IsNotEmpty } from 'class-validator';
+import { IsDate, IsNotEmpty } from 'class-validator';
 import type { DocumentContext } from '../definition.js';
 import { documentProjection, type OnDocument } from '../documents/document-projection.js';
 import { Projection } from '../projection.js';
@@ -11,6 +11,7 @@ import { projecting } from './index.js';
 class CardAdded {
   @IsNotEmpty()
   readonly boardId: string;
+  @IsDate()
   readonly due: Date;
 
   constructor(boardId: string, due = new Date(0)) {
@@ -36,7 +37,7 @@ class BoardProjection {
     return { cards: (board?.cards ?? 0) + 1, due: event.due.toISOString(), by: metadata.userId };
   }
 
-  @On() closed(_: BoardClosed, __: Board | undefined): null {
+  @On(BoardClosed) closed(): null {
     return null;
   }
 }
@@ -45,22 +46,31 @@ const due = '1970-01-01T00:00:00.000Z';
 
 describe('projecting', () => {
   it('folds events like the log gives them back, into documents as they are stored', () => {
-    projecting(BoardProjection)
-      .given(new CardAdded('a'), new CardAdded('a'), new CardAdded('b'))
-      .thenDocument('a', { cards: 2, due })
-      .thenDocument('b', { cards: 1, due, by: undefined })
-      .thenDocuments({ a: { cards: 2, due }, b: { cards: 1, due } })
-      .thenNoDocument('c');
+    const given = projecting(BoardProjection).given(
+      new CardAdded('a'),
+      new CardAdded('a'),
+      new CardAdded('b'),
+    );
+    expect(() =>
+      given
+        .thenDocument('a', { cards: 2, due })
+        .thenDocument('b', { cards: 1, due, by: undefined })
+        .thenDocuments({ a: { cards: 2, due }, b: { cards: 1, due } })
+        .thenNoDocument('c'),
+    ).not.toThrow();
   });
 
   it('takes plain events, and surroundings where a handler looks at them', () => {
-    projecting(BoardProjection)
+    const given = projecting(BoardProjection)
       .given({ type: 'kit.card-added', data: { boardId: 'a', due } })
-      .given({ event: new CardAdded('a'), metadata: { userId: 'ada' }, stream: 's', recordedAt: new Date(5) })
-      .thenDocument('a', { cards: 2, due, by: 'ada' })
-      .given(new BoardClosed('a'))
-      .thenNoDocument('a')
-      .thenDocuments({});
+      .given({
+        event: new CardAdded('a'),
+        metadata: { userId: 'ada' },
+        stream: 's',
+        recordedAt: new Date(5),
+      });
+    expect(() => given.thenDocument('a', { cards: 2, due, by: 'ada' })).not.toThrow();
+    expect(() => given.given(new BoardClosed('a')).thenNoDocument('a').thenDocuments({})).not.toThrow();
   });
 
   it('shows what differs, and where there is nothing, what there is instead', () => {
@@ -127,8 +137,8 @@ describe('projecting', () => {
     class Labelled {
       constructor(readonly labels: Labels) {}
 
-      @On() added(event: CardAdded, _: { label: string } | undefined): { label: string } {
-        return { label: this.labels.prefix + event.boardId };
+      @On() added(event: CardAdded, before: { label: string } | undefined): { label: string } {
+        return before ?? { label: this.labels.prefix + event.boardId };
       }
     }
     const labelled = new Labelled(new Labels());

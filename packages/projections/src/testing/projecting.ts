@@ -245,7 +245,7 @@ const constructing: ServiceScope = {
 };
 
 const sorted = (documents: ReadonlyMap<string, object>): readonly (readonly [string, object])[] =>
-  [...documents].sort(([a], [b]) => (a < b ? -1 : 1));
+  [...documents].toSorted(([a], [b]) => (a < b ? -1 : 1));
 
 const keysAmong = (documents: ReadonlyMap<string, object>): string =>
   documents.size === 0

@@ -111,8 +111,7 @@ describe('a table projection on PGlite', () => {
   });
 
   it('changes its columns with its version, and shows the new ones once they are built', async () => {
-    const folder = undefined;
-    const backend = pglite({ folder });
+    const backend = pglite();
     const counted = (version: number, columns: string) =>
       tableProjection({
         name: 'counted',

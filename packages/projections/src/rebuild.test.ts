@@ -230,6 +230,19 @@ describe('a rebuild', () => {
     }
   });
 
+  it('ends with what its listener throws, and goes on when it is called again', async () => {
+    const backend = memory();
+    const { projections } = await start(counter(), backend);
+    await projections.waitFor(await count(backend, 50));
+    const onProgress = (): never => {
+      throw new Error('the terminal is gone');
+    };
+    await expect(projections.rebuild('counter', { batchSize: 10, onProgress })).rejects.toThrow(
+      'the terminal is gone',
+    );
+    expect(await projections.rebuild('counter')).toMatchObject({ generation: 2 });
+  });
+
   it('is refused while one of the same projection is under way', async () => {
     const backend = memory();
     const { projections } = await start(counter(), backend);

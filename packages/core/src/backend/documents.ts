@@ -1,7 +1,11 @@
 /** A value that can be compared and indexed. */
 export type IndexedValue = string | number | boolean | null;
 
-/** Conditions on one indexed field; all given must hold. */
+/**
+ * Conditions on one indexed field; all given must hold. A field that is missing, or holds an object or a list, counts as
+ * `null`. `eq` and `in` compare by type and value. The others hold only for values of the type of their bound, and never
+ * for `null`; text is compared by code points.
+ */
 export interface FieldCondition {
   readonly eq?: IndexedValue | undefined;
   readonly in?: readonly IndexedValue[] | undefined;
@@ -27,9 +31,12 @@ export interface DocumentChange {
 export interface DocumentQuery {
   /** Conditions by indexed field; all must hold. */
   readonly where?: Readonly<Record<string, FieldCondition>> | undefined;
-  /** Indexed field to order by; ties, and the default, go by key. Documents without the field count as `null`, which comes first. */
+  /**
+   * Indexed field to order by; ties, and the default, go by key. Documents without the field count as `null`, which comes
+   * first. Text is ordered by code points, and `false` comes before `true`.
+   */
   readonly orderBy?: string | undefined;
-  /** Default: false. */
+  /** Reverses the whole order, that of the keys too. Default: false. */
   readonly descending?: boolean | undefined;
   /** Most documents in the page. Default: 100. */
   readonly limit?: number | undefined;
@@ -39,7 +46,7 @@ export interface DocumentQuery {
 
 export interface DocumentPage {
   readonly documents: readonly StoredDocument[];
-  /** Opaque; give it as `after` to get the next page. `undefined` on the last page. */
+  /** Opaque; give it as `after`, with the same order, to get the next page. `undefined` on the last page. */
   readonly next: string | undefined;
 }
 
@@ -57,11 +64,20 @@ export interface DocumentStore {
   ensure(collection: Collection): Promise<void>;
   /** Removes the collection and all in it. */
   drop(collection: string): Promise<void>;
-  /** Loads documents by key; missing ones are left out. */
+  /**
+   * Loads documents by key; missing ones are left out.
+   *
+   * @throws {InvalidArgumentError} here and below: the collection was not made by {@link ensure}
+   */
   load(collection: string, keys: readonly string[]): Promise<ReadonlyMap<string, unknown>>;
-  /** Writes all changes in one statement. */
+  /**
+   * Writes all changes at once, or none. Of several to one key, the last counts.
+   *
+   * @throws {SerializationError} a document cannot be held by JSON
+   * @throws {InvalidArgumentError} a key that is not 1 to 500 characters of well-formed text without NUL
+   */
   write(collection: string, changes: readonly DocumentChange[]): Promise<void>;
-  /** @throws {InvalidArgumentError} a field that is not indexed, a malformed cursor */
+  /** @throws {InvalidArgumentError} a field that is not indexed, a malformed cursor or one of another order */
   query(collection: string, query?: DocumentQuery): Promise<DocumentPage>;
   count(collection: string, where?: DocumentQuery['where']): Promise<number>;
 }

@@ -19,12 +19,16 @@ export interface ClaimOptions {
 
 /** Durable timers. Time is the store's own clock, so that nodes with skewed clocks agree. */
 export interface TimerStore {
+  /** Keeps all of these timers, or none. */
   schedule(timers: readonly Timer[]): Promise<void>;
   /** Takes due timers, earliest first, so that no one else gets them while the claim holds. */
   claimDue(options: ClaimOptions): Promise<readonly Timer[]>;
   /** Removes timers: they are done, or no longer wanted. Unknown ids are no error. */
   remove(ids: readonly string[]): Promise<void>;
-  /** Milliseconds until the next timer of the target is due (0 if one is), or `undefined` if there is none. */
+  /**
+   * Milliseconds until a timer of the target can be claimed (0 if one can), or `undefined` if there is none.
+   * One that is claimed can be claimed again when its claim ends.
+   */
   untilNextDue(target: string): Promise<number | undefined>;
   /** Timers of a target, earliest first. Default limit: 100. */
   list(target: string, limit?: number): Promise<readonly Timer[]>;

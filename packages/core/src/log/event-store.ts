@@ -143,6 +143,10 @@ export interface EventStore {
    *
    * @param stream name of 1 to 500 characters; names starting with `$` are reserved
    * @param events at least one
+   * Events with given ids that are in the stream already, all of them, side by side and where this append would have put
+   * them, are not written again: the answer is that of the first time. If only some are, or elsewhere, it is a conflict.
+   * Soft-deleted and truncated events count too.
+   *
    * @throws {ConcurrencyError} the stream is not at the expected version
    * @throws {StreamTombstonedError} the stream was tombstoned
    * @throws {SerializationError} an event's data or metadata cannot be held by JSON; nothing is written
@@ -151,7 +155,7 @@ export interface EventStore {
   append(stream: string, events: readonly NewEvent[], options?: AppendOptions): Promise<AppendResult>;
 
   /**
-   * Appends to several streams, all or nothing. A stream may occur only once.
+   * Appends to several streams, all or nothing. A stream may occur only once. Each is judged on its own, as by {@link append}.
    *
    * @returns one result per stream, in the order given
    * @throws as {@link append}, and {UnsupportedError} for more than one stream where the store cannot
@@ -161,7 +165,9 @@ export interface EventStore {
   /**
    * Reads one stream in batches. A stream that does not exist, or is soft-deleted, has no events.
    *
-   * @throws {StreamTombstonedError} the stream was tombstoned
+   * Batches are never empty. An aborted read throws the reason of its signal, since it must not look whole.
+   *
+   * @throws {StreamTombstonedError} the stream was tombstoned; so do all that follow with the name of a stream
    */
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<readonly RecordedEvent[]>;
 
@@ -182,7 +188,7 @@ export interface EventStore {
   /** The safe head: the highest position up to which everything is known to be there. `0n` for an empty log. */
   head(): Promise<bigint>;
 
-  /** Settings of the stream; an empty object if none were set. */
+  /** Settings of the stream; an empty object if none were set. They outlive a soft delete. */
   getStreamMetadata(stream: string): Promise<StreamMetadata>;
 
   /** Replaces the settings of the stream, which need not exist yet. */

@@ -9,6 +9,12 @@ export {
   type EventStoreConformanceOptions,
 } from './conformance/event-store-conformance.js';
 export { EventStoreTrial, type EventStoreFixture } from './conformance/event-store-trial.js';
+export {
+  backendChapters,
+  backendConformance,
+  type BackendConformanceOptions,
+} from './conformance/backend-conformance.js';
+export { BackendTrial, type BackendFixture } from './conformance/backend-trial.js';
 export type { Chapter, Rule, TestRunner } from './conformance/conformance.js';
 
 // Aggregates, upcasters and whole applications in tests

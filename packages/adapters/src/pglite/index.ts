@@ -1,0 +1,5 @@
+/** The embedded backend: PostgreSQL in the process. */
+
+export { pglite, type PgliteOptions } from './pglite.js';
+export { FolderInUseError } from './folder-lock.js';
+export { SqlError } from '../sql/driver.js';

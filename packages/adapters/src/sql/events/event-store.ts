@@ -1,0 +1,178 @@
+import {
+  canonicalId,
+  checkAppends,
+  checkReadAll,
+  checkReadStream,
+  checkStreamName,
+  checkSubscribe,
+  StreamTombstonedError,
+} from '@tidemark/core';
+import type {
+  AppendOptions,
+  AppendResult,
+  Clock,
+  Codec,
+  EventStore,
+  NewEvent,
+  ReadAllOptions,
+  ReadStreamOptions,
+  RecordedEvent,
+  StoreCapabilities,
+  StreamAppend,
+  StreamMetadata,
+  SubscribeOptions,
+  Subscription,
+} from '@tidemark/core';
+import type { SqlDriver } from '../driver.js';
+import type { SchemaNames } from '../schema-names.js';
+import { AppendQueue } from './append-queue.js';
+import { AppendFunctions, encodeAppend } from './append.js';
+import { eventColumns, EventRows } from './event-rows.js';
+import { LogPages } from './log-page.js';
+import { readLog } from './read-log.js';
+import { StreamReader } from './read-stream.js';
+import { SafePosition } from './safe-position.js';
+import { StreamSettings } from './stream-settings.js';
+import { SqlSubscription, type SubscriptionSource } from './subscription.js';
+import { WakeUp } from './wake-up.js';
+
+/** Options of {@link SqlEventStore}. */
+export interface SqlEventStoreOptions {
+  readonly capabilities: StoreCapabilities;
+  readonly codec: Codec;
+  /** Gives the time in place of the database; for tests. */
+  readonly clock?: Clock | undefined;
+  /** How long subscriptions wait at the head before they look again unasked, in milliseconds. */
+  readonly pollMs: number;
+}
+
+/** The event store in PostgreSQL's tables, whatever program speaks to PostgreSQL. */
+export class SqlEventStore implements EventStore {
+  readonly capabilities: StoreCapabilities;
+  /** Wakes the subscriptions: to be called after every commit that may have appended. */
+  readonly wakeUp = new WakeUp();
+  readonly functions: AppendFunctions;
+  readonly #driver: SqlDriver;
+  readonly #codec: Codec;
+  readonly #queue: AppendQueue;
+  readonly #reader: StreamReader;
+  readonly #rows: EventRows;
+  readonly #settings: StreamSettings;
+  readonly #source: SubscriptionSource;
+  readonly #subscriptions = new Set<SqlSubscription>();
+  readonly #find: string;
+  readonly #version: string;
+
+  constructor(
+    driver: SqlDriver,
+    names: SchemaNames,
+    { capabilities, codec, clock, pollMs }: SqlEventStoreOptions,
+  ) {
+    this.capabilities = capabilities;
+    this.#driver = driver;
+    this.#codec = codec;
+    this.functions = new AppendFunctions(names, clock);
+    this.#queue = new AppendQueue(driver, this.functions, () => this.wakeUp.wake());
+    this.#rows = new EventRows(codec);
+    this.#reader = new StreamReader(driver, names, this.#rows, codec, clock);
+    this.#settings = new StreamSettings(driver, names, codec);
+    this.#source = {
+      pages: new LogPages(driver, names, this.#rows, codec),
+      safe: new SafePosition(driver, names),
+      wakeUp: this.wakeUp,
+      pollMs,
+    };
+    this.#find = names.fill(
+      `SELECT ${eventColumns}, s.tombstoned::integer FROM (SELECT) one
+         LEFT JOIN {schema}.streams s ON s.stream = $1::text
+         LEFT JOIN {schema}.events e ON e.id = $2::uuid AND e.stream = $1::text`,
+    );
+    this.#version = names.fill(
+      `SELECT (SELECT e.version FROM {schema}.events e WHERE e.stream = $1::text ORDER BY e.version DESC LIMIT 1),
+              s.first_version, s.tombstoned::integer
+         FROM (SELECT) one LEFT JOIN {schema}.streams s ON s.stream = $1::text`,
+    );
+  }
+
+  async append(stream: string, events: readonly NewEvent[], options?: AppendOptions): Promise<AppendResult> {
+    this.#driver.checkOutside();
+    const append = { stream, events, expectedVersion: options?.expectedVersion };
+    checkAppends([append]);
+    return this.#queue.append(encodeAppend(append, this.#codec));
+  }
+
+  async appendAll(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]> {
+    this.#driver.checkOutside();
+    checkAppends(appends);
+    const encoded = appends.map((append) => encodeAppend(append, this.#codec));
+    const [first] = encoded;
+    if (encoded.length === 1 && first !== undefined) return [await this.#queue.append(first)];
+    const results = await this.functions.atomically(this.#driver, encoded);
+    this.wakeUp.wake();
+    return results;
+  }
+
+  async *readStream(
+    stream: string,
+    options: ReadStreamOptions = {},
+  ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+    checkStreamName(stream);
+    checkReadStream(options);
+    yield* this.#reader.read(stream, options);
+  }
+
+  async *readAll(options: ReadAllOptions = {}): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+    checkReadAll(options);
+    yield* readLog(this.#source.pages, this.#source.safe, options);
+  }
+
+  async findEvent(stream: string, id: string): Promise<RecordedEvent | undefined> {
+    checkStreamName(stream);
+    const { rows } = await this.#driver.run(this.#find, [stream, canonicalId(id, 'id')]);
+    const row = rows[0];
+    if (row?.[9] === '1') throw new StreamTombstonedError(stream);
+    return row === undefined || row[0] === null ? undefined : this.#rows.decode(row);
+  }
+
+  async streamVersion(stream: string): Promise<number | undefined> {
+    checkStreamName(stream);
+    const { rows } = await this.#driver.run(this.#version, [stream]);
+    const [last, first, tombstoned] = rows[0] ?? [];
+    if (tombstoned === '1') throw new StreamTombstonedError(stream);
+    return last === null || last === undefined || Number(last) < Number(first) ? undefined : Number(last);
+  }
+
+  subscribe(options: SubscribeOptions = {}): Subscription {
+    checkSubscribe(options);
+    const subscription = new SqlSubscription(this.#source, options, (ended) =>
+      this.#subscriptions.delete(ended),
+    );
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  head(): Promise<bigint> {
+    return this.#source.safe.current();
+  }
+
+  getStreamMetadata(stream: string): Promise<StreamMetadata> {
+    return this.#settings.get(stream);
+  }
+
+  setStreamMetadata(stream: string, metadata: StreamMetadata): Promise<void> {
+    return this.#settings.set(stream, metadata);
+  }
+
+  deleteStream(stream: string, options: AppendOptions = {}): Promise<void> {
+    return this.#settings.delete(stream, options, false);
+  }
+
+  tombstoneStream(stream: string, options: AppendOptions = {}): Promise<void> {
+    return this.#settings.delete(stream, options, true);
+  }
+
+  /** Ends every subscription that is open. */
+  async endSubscriptions(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+  }
+}

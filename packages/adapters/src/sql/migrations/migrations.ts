@@ -1,0 +1,37 @@
+import { appendManyFunction } from './append-many.js';
+import { appendOneFunction } from './append-one.js';
+import { changeStreamFunction } from './change-stream.js';
+import { eventsTable, positionsSequence, streamsTable } from './events.js';
+import { safePositionFunction } from './safe-position.js';
+import { checkpointsTable, collectionsTable, snapshotsTable, timersTable } from './state.js';
+
+/** A step of the database's schema. What is released here is never changed, only followed by further steps. */
+export interface Migration {
+  /** From 1, without gaps. */
+  readonly number: number;
+  readonly name: string;
+  /** Plain SQL; see {@link SchemaNames} for what stands in braces. */
+  readonly sql: string;
+}
+
+/** All steps in order. */
+export const migrations: readonly Migration[] = [
+  {
+    number: 1,
+    name: 'the log',
+    sql: [
+      eventsTable,
+      positionsSequence,
+      streamsTable,
+      appendOneFunction,
+      appendManyFunction,
+      changeStreamFunction,
+      safePositionFunction,
+    ].join(''),
+  },
+  {
+    number: 2,
+    name: 'checkpoints, snapshots, timers and documents',
+    sql: [checkpointsTable, snapshotsTable, timersTable, collectionsTable].join(''),
+  },
+];

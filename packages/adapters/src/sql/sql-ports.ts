@@ -1,0 +1,60 @@
+import type { Clock, Codec, StoreCapabilities, Transaction } from '@tidemark/core';
+import { SqlCheckpointStore } from './checkpoints.js';
+import { Collections } from './documents/collections.js';
+import { SqlDocumentStore } from './documents/document-store.js';
+import type { SqlDriver } from './driver.js';
+import { SqlEventStore } from './events/event-store.js';
+import type { SchemaNames } from './schema-names.js';
+import { SqlSnapshotStore } from './snapshots.js';
+import { SqlTimerStore } from './timers.js';
+import { SqlTransaction, type TransactionParts } from './transaction.js';
+
+/** Options of {@link SqlPorts}. */
+export interface SqlPortsOptions {
+  readonly names: SchemaNames;
+  readonly codec: Codec;
+  /** Gives the time in place of the database; for tests. */
+  readonly clock?: Clock | undefined;
+  readonly capabilities: StoreCapabilities;
+  /** How long subscriptions wait at the head before they look again unasked, in milliseconds. */
+  readonly pollMs: number;
+}
+
+/** All ports of a backend over one driver. */
+export class SqlPorts {
+  readonly events: SqlEventStore;
+  readonly checkpoints: SqlCheckpointStore;
+  readonly snapshots: SqlSnapshotStore;
+  readonly documents: SqlDocumentStore;
+  readonly timers: SqlTimerStore;
+  readonly #driver: SqlDriver;
+  readonly #parts: TransactionParts;
+
+  constructor(driver: SqlDriver, { names, codec, clock, capabilities, pollMs }: SqlPortsOptions) {
+    const collections = new Collections(names);
+    this.#driver = driver;
+    this.events = new SqlEventStore(driver, names, { capabilities, codec, clock, pollMs });
+    this.checkpoints = new SqlCheckpointStore(driver, names);
+    this.snapshots = new SqlSnapshotStore(driver, names, codec);
+    this.documents = new SqlDocumentStore(driver, collections, codec, (work) => driver.transaction(work));
+    this.timers = new SqlTimerStore(driver, names, codec, clock);
+    this.#parts = { names, codec, clock, collections, functions: this.events.functions };
+  }
+
+  /** As {@link Backend.transaction}. */
+  async transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    const { result, appended } = await this.#driver.transaction(async (session) => {
+      const tx = new SqlTransaction(session, this.#parts);
+      try {
+        return { result: await work(tx), appended: tx.appended };
+      } catch (error) {
+        this.#parts.collections.forget();
+        throw error;
+      } finally {
+        tx.end();
+      }
+    });
+    if (appended) this.events.wakeUp.wake();
+    return result;
+  }
+}

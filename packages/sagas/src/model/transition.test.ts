@@ -334,6 +334,23 @@ describe('handlers', () => {
     expect(boom).toThrow('Saga "s", instance "k1": handler starts(go) failed on event go: boom');
   });
 
+  it('see whose instance it is and what it reacts to', () => {
+    const seen: unknown[] = [];
+    one((_, __, { saga, key: ofInstance, id, now, metadata }) => {
+      seen.push(saga, ofInstance, id, now, metadata);
+    }).event('go');
+    expect(seen).toEqual(['s', key, `saga:s-${key}`, new Date(0), {}]);
+  });
+
+  it('that are gone while an instance still needs them are missed, not passed over', () => {
+    const { take, event } = one(() => {});
+    event('go');
+    expect(() => take({ kind: 'timer-fired', timer: 't' })).toThrow("@OnTimer('t') failed");
+    expect(() => take({ kind: 'approval-decided', decision: { approval: 'a', outcome: 'expired' } })).toThrow(
+      'the saga no longer has this handler',
+    );
+  });
+
   it('are told of each misuse', () => {
     const misuses: [(saga: SagaContext) => void, string][] = [
       [(saga) => saga.step('x', {}), 'needs a command'],

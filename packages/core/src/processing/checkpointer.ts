@@ -32,6 +32,7 @@ export class Checkpointer {
   #wanted: bigint | undefined;
   #writing: Promise<void> | undefined;
   #cancelRest: (() => void) | undefined;
+  #isExclusive = false;
   #lost = false;
 
   constructor(options: CheckpointerOptions) {
@@ -57,7 +58,7 @@ export class Checkpointer {
   /** Notes that everything up to the position is finished. It is written soon. */
   note(position: bigint): void {
     this.#wanted = position;
-    if (this.#writing === undefined && this.#cancelRest === undefined) this.#write();
+    if (this.#cancelRest === undefined) this.#write();
   }
 
   /** The position was stored by a transaction, which took {@link stored} as what was there before. */
@@ -66,11 +67,19 @@ export class Checkpointer {
     this.#wanted = undefined;
   }
 
-  /** Settles when no write is under way, nor will be before the next {@link note}. */
-  async settle(): Promise<void> {
-    this.#cancelRest?.();
-    this.#cancelRest = undefined;
-    await this.#writing;
+  /**
+   * Does work that may store a position itself (see {@link committed}): nothing is written while it goes on, so that the
+   * two cannot take each other for another owner.
+   */
+  async exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#isExclusive = true;
+    try {
+      await this.#settle();
+      return await work();
+    } finally {
+      this.#isExclusive = false;
+      this.#write();
+    }
   }
 
   /** Settles while the last write succeeded. */
@@ -80,17 +89,28 @@ export class Checkpointer {
 
   /** Writes what was noted, now. A failure is reported as trouble and tried no more: the work is only done again. */
   async flush(): Promise<void> {
-    await this.settle();
-    if (!this.#isBehind()) return;
+    await this.#settle();
     this.#write();
-    await this.settle();
+    await this.#settle();
+  }
+
+  /** From now on a write that fails is not tried again. */
+  stopRetrying(): void {
+    this.#closing.abort();
   }
 
   /** Writes what was noted, once, and ends. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.stopRetrying();
     await this.flush();
+    this.#cancelRest?.();
     this.#healthy.remove();
+  }
+
+  async #settle(): Promise<void> {
+    this.#cancelRest?.();
+    this.#cancelRest = undefined;
+    await this.#writing;
   }
 
   #isBehind(): boolean {
@@ -98,7 +118,7 @@ export class Checkpointer {
   }
 
   #write(): void {
-    if (!this.#isBehind()) return;
+    if (this.#isExclusive || this.#writing !== undefined || !this.#isBehind()) return;
     this.#writing = this.#writeUntilDone().finally(() => {
       this.#writing = undefined;
       if (!this.#closing.signal.aborted) this.#rest();

@@ -168,6 +168,7 @@ export class ProcessorRun {
         await settledWithin(clock, graceMs, [finished, this.#cutShort]);
       }
       this.#aborting.abort(new Error(`${this.#definition.name} is stopping.`));
+      this.#checkpointer.stopRetrying();
       dispatcher.hold();
       await settledWithin(clock, abandonMs, [dispatcher.idle()]);
       dispatcher.discard();

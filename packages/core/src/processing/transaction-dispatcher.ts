@@ -124,7 +124,7 @@ export class TransactionDispatcher implements Dispatcher {
   }
 
   async #attempt(batch: ReadBatch, attempt: number): Promise<Error | undefined> {
-    const attempting = this.#commitOrError(batch, attempt);
+    const attempting = this.#host.checkpointer.exclusively(() => this.#commitOrError(batch, attempt));
     this.#attempting = attempting;
     this.#inFlight = 1;
     try {
@@ -137,7 +137,6 @@ export class TransactionDispatcher implements Dispatcher {
 
   async #commitOrError(batch: ReadBatch, attempt: number): Promise<Error | undefined> {
     try {
-      await this.#host.checkpointer.settle();
       await this.#commit(batch, attempt);
       this.#done(batch.position, batch.events.length);
       return undefined;

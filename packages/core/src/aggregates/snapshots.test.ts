@@ -94,6 +94,15 @@ describe('snapshots', () => {
     await expect(app.load(adder(), '1')).rejects.toThrow('not registered');
   });
 
+  it('are gone on from through any number of batches', async () => {
+    const app = await start({ every: 5_000 });
+    await backend.snapshots.save({ stream, version: 0, schemaVersion: 1, state: { total: 1 } });
+    await app.send(add(1_200));
+    folded = 0;
+    await expect(app.send(add(1))).resolves.toMatchObject({ events: [{ data: { seen: 1_200 } }] });
+    expect(folded).toBe(1_200);
+  });
+
   it('are taken with a cache too', async () => {
     const app = await start({ every: 2 }, { cachedAggregates: 5 });
     for (let count = 0; count < 5; count += 1) await app.send(add(1));

@@ -220,10 +220,13 @@ describe('dependencies of handlers', () => {
       }
       @CommandHandler(Note) note() {}
     }
-    const { app } = await testApp({ register: [Once] });
+    const messageServices = jest.fn();
+    const { app } = await testApp({ register: [Once], messageServices });
     for (let count = 0; count < 3; count += 1) await app.send(new Note());
     await app.stop();
     expect(counted).toHaveBeenCalledTimes(1);
+    // A handler that no message has to make costs no container for the message.
+    expect(messageServices).not.toHaveBeenCalled();
 
     const container = new Container();
     const mine = new Once();

@@ -177,7 +177,8 @@ export class AggregateCommands {
       // What is folded in is what the store gives back, not what the handler made: the same as after a reload.
       const source = `applying events of aggregate "${task.definition.name}"`;
       try {
-        aggregate.apply(stored);
+        // A copy of its own: neither can the caller change the state through the events, nor the state the caller's events.
+        aggregate.apply(recorded?.() ?? structuredClone(stored));
         problems.resolve(source);
         await loader.saveSnapshotIfDue(aggregate);
         cache.put(aggregate);

@@ -100,7 +100,7 @@ describe('two applications on one store', () => {
         );
         expect(Object.values(streams).flat()).toHaveLength(appended);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 
@@ -115,7 +115,7 @@ describe('two applications on one store', () => {
         expect(await summary(1)).toEqual(without);
         expect(await summary(100)).toEqual(without);
       }),
-      { numRuns: 75 },
+      { numRuns: 40 },
     );
   });
 
@@ -133,7 +133,7 @@ describe('two applications on one store', () => {
           first.set(key, answer);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 });

@@ -75,7 +75,7 @@ export interface ProjectionBase extends InstallableDefinition {
   readonly types: readonly string[];
   /** Classes of events that it mentions; they are registered with it. */
   readonly messages: readonly MessageDefinition[];
-  /** Most events in one batch, which is one transaction. Default: 500; rebuilding, 2,000. */
+  /** Most events in one batch, which is one transaction. Default: 500; rebuilding, 5,000. */
   readonly batchSize?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
   /** The class whose methods handle, if it was made from one; the application binds it where the user has not. */

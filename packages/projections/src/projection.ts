@@ -32,7 +32,7 @@ interface CommonOptions {
    * which goes on answering as it was, and switches when the new one has caught up. Default: 1.
    */
   readonly version?: number | undefined;
-  /** Most events in one batch, which is one transaction. Default: 500; rebuilding, 2,000. */
+  /** Most events in one batch, which is one transaction. Default: 500; rebuilding, 5,000. */
   readonly batchSize?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
 }

@@ -46,7 +46,7 @@ export interface DocumentProjectionOptions<Document extends object, Field extend
   readonly indexes?: readonly (Field & FieldPath<NoInfer<Document>>)[] | undefined;
   /** Where every handler without a key of its own finds its documents. */
   readonly key?: ProjectionKey | undefined;
-  /** Most events in one batch, which is one transaction. Default: 500; rebuilding, 2,000. */
+  /** Most events in one batch, which is one transaction. Default: 500; rebuilding, 5,000. */
   readonly batchSize?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
   /** The handlers, made by the function given; annotate it: `(on: OnDocument<Board>) => [on(CardAdded, …)]`. */

@@ -14,7 +14,7 @@ export interface RebuildOptions {
   readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
   /** Stops the rebuild when aborted; called again, it goes on from there. */
   readonly signal?: AbortSignal | undefined;
-  /** Most events in one batch, which is one transaction. Default: 2,000. */
+  /** Most events in one batch, which is one transaction. Default: 5,000. */
   readonly batchSize?: number | undefined;
   /** Begins a new generation, even where an interrupted rebuild could be continued. Default: false. */
   readonly fresh?: boolean | undefined;
@@ -30,7 +30,7 @@ export interface RebuildResult {
   readonly continuedFrom: bigint | undefined;
 }
 
-const defaultBatchSize = 2_000;
+const defaultBatchSize = 5_000;
 /** The longest time that a timer can wait for, nearly 25 days. */
 const longestWaitMs = 2 ** 31 - 1;
 

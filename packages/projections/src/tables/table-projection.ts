@@ -35,7 +35,7 @@ export interface TableProjectionOptions<Table extends string> {
    * view of that name shows the active ones: read from the views, write to `context.tables`.
    */
   readonly tables: readonly Table[];
-  /** Most events in one batch, which is one transaction. Default: 500; rebuilding, 2,000. */
+  /** Most events in one batch, which is one transaction. Default: 500; rebuilding, 5,000. */
   readonly batchSize?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
   /** Creates the tables of a new generation, under the quoted names given. Leave indexes unnamed, or name them after the table. */

@@ -1,1 +1,97 @@
-console.log('The research crew is not hired yet.');
+#!/usr/bin/env node
+import { TidemarkError } from '@tidemark/core';
+import type { SagaView } from '@tidemark/sagas';
+import colors from 'picocolors';
+import { ForeignDataError } from './data-folder.js';
+import { CrewDownError, type Following } from './follow.js';
+import { NoDocumentsError } from './library/read-documents.js';
+import { readOptions } from './options.js';
+import { Reports } from './publishing/reports.js';
+import { run } from './run.js';
+import { ask } from './terminal/ask.js';
+import { LiveScreen, PlainScreen } from './terminal/screen.js';
+import { chooseMind, EndpointError } from './thinking/choose-mind.js';
+
+/** Why the run was ended from outside. */
+class Interrupted extends Error {}
+
+const main = async (): Promise<number> => {
+  const options = readOptions(process.argv.slice(2));
+  const isTerminal = process.stdout.isTTY;
+  const screen = isTerminal ? new LiveScreen(process.stdout) : new PlainScreen(process.stdout);
+
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    // A second Ctrl-C does not wait: whatever is recorded is safe anyhow.
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort(new Interrupted());
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt);
+  // Whoever read the output is gone, `| head` for example.
+  process.stdout.on('error', interrupt);
+
+  const answer: Following['answer'] = async (question) => {
+    if (options.approve) return { answer: 'yes', by: 'the option --approve' };
+    if (!isTerminal || !process.stdin.isTTY) return { answer: 'later', by: '' };
+    return {
+      answer: (await ask(question, stop.signal, interrupt)) ?? 'later',
+      by: 'the person at the terminal',
+    };
+  };
+
+  try {
+    const chosen = chooseMind(process.env);
+    const saga = await run(options, { screen, chosen, signal: stop.signal, answer });
+    return finish(saga, (line) => screen.say(line), new Reports(options.data));
+  } catch (error) {
+    if (stop.signal.aborted) {
+      screen.say(
+        `\n${colors.bold('Stopped.')} What is done is recorded; the same command goes on from here.`,
+      );
+      return 130;
+    }
+    if (!isExpected(error)) throw error;
+    process.stderr.write(`${colors.red(error.message)}\n`);
+    return 1;
+  }
+};
+
+/** The last lines, and the exit code: 0 for every end that was meant to be. */
+const finish = (saga: SagaView, say: (line: string) => void, reports: Reports): number => {
+  say('');
+  switch (saga.status) {
+    case 'completed':
+      say(
+        `${colors.green(colors.bold('Published:'))} ${reports.pathOf(String(Reflect.get(Object(saga.result), 'file')))}`,
+      );
+      return 0;
+    case 'compensated':
+      say(`${colors.yellow(colors.bold('Not published:'))} ${saga.reason ?? ''}`);
+      say('Whatever had been done is undone, last step first, and the story says so.');
+      return 0;
+    case 'waiting':
+    case 'running':
+    case 'compensating':
+      say(`${colors.bold('Waiting for a person to approve.')} This command approves and goes on:`);
+      say(`  ${[...process.argv.map(quoted), '--approve'].join(' ')}`);
+      return 0;
+    case 'needs-person':
+      say(`${colors.red(colors.bold('Needs a person:'))} ${saga.reason ?? ''}`);
+      return 1;
+  }
+};
+
+const quoted = (word: string): string =>
+  /^[\w./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
+/** Errors whose message is all that a person needs. */
+const isExpected = (error: unknown): error is Error =>
+  error instanceof NoDocumentsError ||
+  error instanceof EndpointError ||
+  error instanceof ForeignDataError ||
+  error instanceof CrewDownError ||
+  error instanceof TidemarkError ||
+  // Of the file system: the data folder cannot be written, for example.
+  (error instanceof Error && 'syscall' in error);
+
+process.exitCode = await main();

@@ -1,0 +1,44 @@
+import type { CommandMiddleware, RecordedEvent } from '@tidemark/core';
+
+/**
+ * An event names the command that caused it, and commands are not in the log. This middleware notes on the events what
+ * caused the command, so that the chain can be followed from the log alone.
+ */
+export const noteCause: CommandMiddleware = (command, next) =>
+  next({ ...command, metadata: { ...command.metadata, causedBy: command.metadata.causationId } });
+
+/** An event with what it caused. */
+export interface Effect {
+  readonly event: RecordedEvent;
+  readonly effects: readonly Effect[];
+}
+
+/**
+ * Who caused what, as a tree. Events that are not shown are passed through: what they caused hangs on what caused them.
+ *
+ * @param events in log order
+ */
+export const causalTree = (
+  events: readonly RecordedEvent[],
+  isShown: (event: RecordedEvent) => boolean,
+): readonly Effect[] => {
+  const byId = new Map(events.map((event) => [event.id, event]));
+  const effects = new Map<string | undefined, RecordedEvent[]>();
+  for (const event of events.filter(isShown)) {
+    let cause = causeOf(event, byId);
+    while (cause !== undefined && !isShown(cause)) cause = causeOf(cause, byId);
+    effects.set(cause?.id, [...(effects.get(cause?.id) ?? []), event]);
+  }
+  const below = (id: string | undefined): readonly Effect[] =>
+    (effects.get(id) ?? []).map((event) => ({ event, effects: below(event.id) }));
+  return below(undefined);
+};
+
+const causeOf = (
+  { metadata, position }: RecordedEvent,
+  byId: ReadonlyMap<string, RecordedEvent>,
+): RecordedEvent | undefined => {
+  const cause = byId.get(metadata.causationId ?? '') ?? byId.get(String(metadata['causedBy']));
+  // A cause comes before its effect, so following causes always ends.
+  return cause !== undefined && cause.position < position ? cause : undefined;
+};

@@ -1,0 +1,77 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { breakableSteps, type BreakableStep } from './agents/sabotage.js';
+import type { Shelf } from './library/read-documents.js';
+
+export interface Options {
+  readonly shelf: Shelf;
+  readonly question: string;
+  /** Absolute path of the folder for all that the program keeps. */
+  readonly data: string;
+  readonly researchers: number;
+  readonly fail: BreakableStep | undefined;
+  readonly fresh: boolean;
+  readonly approve: boolean;
+}
+
+const repository = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** What is read without `--docs`: what this repository says about itself. */
+const ownDocumentation: Shelf = {
+  folder: repository,
+  only: ['README.md', 'CONTRIBUTING.md', 'docs', 'examples/research-crew/README.md'],
+};
+
+const defaultQuestion =
+  'What happens to a workflow when its process is killed, and how does a saga undo the steps that are already done?';
+
+/**
+ * The command line. Ends the process by itself for `--help` and for what it cannot understand.
+ *
+ * @param parameters as the shell gives them, without `node` and the script
+ */
+export const readOptions = (parameters: readonly string[]): Options => {
+  const command = new Command('research-crew')
+    .description('Agents answer a question over a folder of documents, and go on where they were stopped.')
+    .option('--docs <folder>', 'folder of documents (default: the documentation of this repository)')
+    .option('--question <text>', 'what to find out', textOf, defaultQuestion)
+    .option('--data <folder>', 'where events and reports are kept', '.tidemark/research-crew')
+    .option('--researchers <number>', 'how many search side by side, from 1 to 16', researchersOf, 3)
+    .addOption(
+      new Option('--fail <step>', 'the agent of this step fails for good: shows compensation').choices(
+        breakableSteps,
+      ),
+    )
+    .option('--fresh', 'forget what was done before', false)
+    .option('--approve', 'publish without asking a person', false)
+    .parse(parameters, { from: 'user' });
+  const { docs, data, ...rest } = command.opts<
+    Omit<Options, 'shelf' | 'data' | 'fail'> & {
+      readonly docs?: string;
+      readonly data: string;
+      readonly fail?: BreakableStep;
+    }
+  >();
+  return {
+    ...rest,
+    fail: rest.fail,
+    shelf: docs === undefined ? ownDocumentation : { folder: resolve(docs) },
+    data: resolve(data),
+  };
+};
+
+const textOf = (text: string): string => {
+  const question = text.trim().replaceAll(/\s+/g, ' ');
+  if (question === '' || question.length > 2_000)
+    throw new InvalidArgumentError('Ask 1 to 2,000 characters.');
+  return question;
+};
+
+const researchersOf = (text: string): number => {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 16) {
+    throw new InvalidArgumentError('Give a whole number from 1 to 16.');
+  }
+  return number;
+};

@@ -1,0 +1,120 @@
+import { deterministicId, type Backend, type CommandMiddleware, type RecordedEvent } from '@tidemark/core';
+import { pglite } from '@tidemark/adapters/pglite';
+import { Projections } from '@tidemark/projections';
+import { Sagas, type SagaView } from '@tidemark/sagas';
+import colors from 'picocolors';
+import { Desks } from './agents/desks.js';
+import { Sabotage } from './agents/sabotage.js';
+import { Board } from './board.js';
+import { causalTree } from './causes.js';
+import { createCrew } from './crew.js';
+import { DataFolder } from './data-folder.js';
+import { AskQuestion } from './domain/research-commands.js';
+import { follow, type Following } from './follow.js';
+import { Library } from './library/library.js';
+import { readDocuments } from './library/read-documents.js';
+import type { Options } from './options.js';
+import { Reports } from './publishing/reports.js';
+import { boardTable } from './terminal/board-table.js';
+import { isTold } from './terminal/narration.js';
+import type { Screen } from './terminal/screen.js';
+import { figureLines, storyLines, treeLines } from './terminal/summary.js';
+import type { ChosenMind } from './thinking/choose-mind.js';
+
+/** Parent of the ids of all researches: an arbitrary UUID that never changes. */
+const researches = '8f14e45f-ceea-467f-a0e6-5d2a4c1b7d90';
+
+export interface Surroundings {
+  readonly screen: Screen;
+  readonly chosen: ChosenMind;
+  readonly signal: AbortSignal;
+  readonly answer: Following['answer'];
+}
+
+/**
+ * One run of the program: from the documents to the end of the research, or to the point where it has to wait.
+ *
+ * The id of the research follows from what it is about. So the same question over the same documents is the same
+ * research, and the run goes on wherever the one before was stopped.
+ *
+ * @returns how the saga stands at the end of the run
+ */
+export const run = async (
+  options: Options,
+  { screen, chosen, signal, answer }: Surroundings,
+): Promise<SagaView> => {
+  const { question } = options;
+  const { documents, passedOver, digest } = await readDocuments(options.shelf);
+  const library = new Library(documents);
+  for (const { name, reason } of passedOver) screen.say(colors.yellow(`Passed over  ${name} ${reason}`));
+  screen.say(`${colors.bold('Question')}   ${question}`);
+  screen.say(
+    `${colors.bold('Library')}    ${documents.length} documents, ${library.size} passages, from ${options.shelf.folder}`,
+  );
+  screen.say(`${colors.bold('Mind')}       ${chosen.name}`);
+
+  const folder = new DataFolder(options.data);
+  await folder.prepare();
+  if (options.fresh) await folder.clear();
+  const researchId = deterministicId(
+    researches,
+    JSON.stringify([question, digest, chosen.name, options.fail ?? '']),
+  );
+  const reports = new Reports(folder.path);
+  const backend = pglite({ folder: folder.store });
+  let commands = 0;
+  const countCommands: CommandMiddleware = (command, next) => {
+    commands += 1;
+    return next(command);
+  };
+  const app = createCrew({
+    backend,
+    library,
+    mind: chosen.mind,
+    reports,
+    desks: new Desks(options.researchers),
+    sabotage: new Sabotage(options.fail),
+    middleware: [countCommands],
+  });
+
+  const began = performance.now();
+  try {
+    await backend.open();
+    const after = await backend.events.head();
+    const before = (await eventsOf(backend, researchId)).length;
+    if (before > 0) screen.say(`${colors.bold('Goes on')}    from ${before} events recorded before`);
+    screen.say('');
+    await app.start();
+    const startMs = performance.now() - began;
+    await app.send(new AskQuestion({ researchId, question }), {
+      id: deterministicId(researchId, 'ask'),
+      metadata: { correlationId: researchId },
+    });
+    const saga = await follow({ app, backend, researchId, after, screen, signal, answer });
+    const workMs = performance.now() - began - startMs;
+
+    const events = await eventsOf(backend, researchId);
+    const board = await app.get(Projections).of(Board).get(researchId);
+    const section = (title: string, lines: readonly string[]): void => {
+      screen.say(`\n${colors.bold(title)}`);
+      for (const line of lines) screen.say(line);
+    };
+    section('The story of the saga', storyLines(await app.get(Sagas).story('research', researchId)));
+    section('Who caused what', treeLines(causalTree(events, isTold)));
+    section('The board', board === undefined ? [] : boardTable(board, new Date(), 110));
+    section('Figures', figureLines({ events: events.length, before, commands, startMs, workMs }));
+    return saga;
+  } finally {
+    await app.stop();
+    await backend.close();
+  }
+};
+
+/** Everything in the log that came of one research, found by the correlation that flows through it. */
+const eventsOf = async (backend: Backend, correlationId: string): Promise<readonly RecordedEvent[]> => {
+  const events: RecordedEvent[] = [];
+  for await (const batch of backend.events.readAll({ filter: { metadata: { correlationId } } })) {
+    events.push(...batch);
+  }
+  return events;
+};

@@ -92,6 +92,40 @@ describe.each(['each', 'transaction'] as const)(
       expect(runner.status().failure).toBeUndefined();
     });
 
+    it('ends at once when something fails while it drains', async () => {
+      const backend = memory();
+      await appendNumbers(backend, 's', [1, 2, 3, 4]);
+      const began = signalled();
+      const release = signalled();
+      const clock = manualClock();
+      const handle = async (numbers: readonly number[]): Promise<void> => {
+        began.resolve();
+        await release.promise;
+        if (numbers.includes(2)) throw new Error('no twos');
+      };
+      const { runner } = rigRunner(
+        backend,
+        {
+          retry: { attempts: 2, initialDelayMs: 0 },
+          delivery:
+            mode === 'each'
+              ? { mode, handle: (event) => handle([numberOf(event)]) }
+              : { mode, handle: (events) => handle(events.map(numberOf)) },
+        },
+        { clock },
+      );
+      await runner.start();
+      await began.promise;
+      const drained = runner.drain();
+      release.resolve();
+      // Enough for retries without a delay, far less than the grace time.
+      await clock.advance(10);
+      await drained;
+      expect(runner.status()).toMatchObject({ state: 'failed', checkpoint: 1n, inFlight: 0 });
+      await runner.stop();
+      expect(runner.status().state).toBe('stopped');
+    });
+
     it('leaves a handler behind that ignores its signal; stop cuts a drain short', async () => {
       const backend = memory();
       await appendNumbers(backend, 's', [1]);

@@ -87,7 +87,7 @@ export class TransactionDispatcher implements Dispatcher {
   /** Settles when the batch is finished, or will not be. */
   async #finish(batch: ReadBatch, tries: Tries): Promise<void> {
     for (;;) {
-      if (!this.#gate.isOpen) await this.#gate.pass();
+      if (!this.#over && !this.#gate.isOpen) await this.#gate.pass();
       if (this.#over || this.#isDone(batch)) return;
       tries.attempt += 1;
       const error = await this.#attempt(batch, tries.attempt);

@@ -109,7 +109,7 @@ const readHolder = async (file: string): Promise<Holder | undefined> => {
     return JSON.parse(await readFile(file, 'utf8')) as Holder;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    if (!(error instanceof SyntaxError)) throw error;
+    if (codeOf(error) !== undefined) throw error;
     // Locks come into being whole: what cannot be read was cut off when the machine lost power, and nobody lives.
     return { pid: 0, host: hostname(), startedAt: '', token: '' };
   }
@@ -145,4 +145,4 @@ const startOf = async (pid: number): Promise<string> => {
 };
 
 const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined;
+  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;

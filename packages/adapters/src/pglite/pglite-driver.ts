@@ -151,8 +151,12 @@ class PgliteSession implements SqlSession {
 
 /** PGlite puts the statement and its parameters into its errors; ours carry neither. */
 const sqlErrorOf = (error: unknown): unknown => {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
-  const constraint =
-    'constraint' in error && typeof error.constraint === 'string' ? error.constraint : undefined;
-  return new SqlError(error.message, error.code, constraint);
+  if (typeof error !== 'object' || error === null || !('code' in error) || !('message' in error))
+    return error;
+  const constraint = 'constraint' in error ? error.constraint : undefined;
+  return new SqlError(
+    String(error.message),
+    String(error.code),
+    typeof constraint === 'string' ? constraint : undefined,
+  );
 };

@@ -32,11 +32,20 @@ export class SchemaNames {
    * of it are the position). Inside of a quoted literal, `'{schema}.x'`, the schema's quotes are doubled.
    */
   fill(sql: string): string {
-    const literal = this.quoted.replaceAll("'", "''");
-    return sql
-      .replaceAll("'{schema}", () => `'${literal}`)
-      .replaceAll('{schema}', () => this.quoted)
-      .replaceAll('{reservations}', () => `${this.#namespace}::bigint`)
-      .replaceAll('{positions_mask}', () => `${((1n << positionBits) - 1n).toString()}::bigint`);
+    const mask = (1n << positionBits) - 1n;
+    // In one pass: the name may itself contain what is filled in.
+    return sql.replaceAll(
+      /('?)\{(schema|reservations|positions_mask)\}/g,
+      (_, quote: string, what: string) => {
+        switch (what) {
+          case 'reservations':
+            return `${quote}${this.#namespace}::bigint`;
+          case 'positions_mask':
+            return `${quote}${mask}::bigint`;
+          default:
+            return quote === '' ? this.quoted : `${quote}${this.quoted.replaceAll("'", "''")}`;
+        }
+      },
+    );
   }
 }

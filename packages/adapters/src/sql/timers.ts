@@ -82,12 +82,14 @@ export class SqlTimerStore implements TimerStore {
 
   async untilNextDue(target: string): Promise<number | undefined> {
     const { rows } = await this.#session.run(
-      `SELECT greatest(date_part('epoch', min(claimable_at) - ${now}), 0) FROM ${this.#table} WHERE target = $2::text`,
+      `SELECT date_part('epoch', min(claimable_at) - ${now}) FROM ${this.#table} WHERE target = $2::text`,
       [this.#now(), target],
     );
     const seconds = rows[0]?.[0];
     // Rounded up: who sleeps so long finds the timer due.
-    return seconds === null || seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1000);
+    return seconds === null || seconds === undefined
+      ? undefined
+      : Math.max(Math.ceil(Number(seconds) * 1000), 0);
   }
 
   async list(target: string, limit = 100): Promise<readonly Timer[]> {

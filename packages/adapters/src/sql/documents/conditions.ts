@@ -62,11 +62,10 @@ const conditionsOn = (
     conditions.push(`${indexed(column)} = ${indexed(key)}`, `${column} = ${key}`);
   }
   if (among !== undefined) {
-    const keys = among.map((value) => sortKey(value));
-    const starts = keys.map((key) => [...key].slice(0, indexedCharacters).join(''));
+    const keys = parameters.add(textArray(among.map(sortKey)), 'text[]');
     conditions.push(
-      `${indexed(column)} = ANY (${parameters.add(textArray(starts), 'text[]')})`,
-      `${column} = ANY (${parameters.add(textArray(keys), 'text[]')})`,
+      `${indexed(column)} = ANY (ARRAY(SELECT ${indexed('k')} FROM unnest(${keys}) AS k))`,
+      `${column} = ANY (${keys})`,
     );
   }
   conditions.push(

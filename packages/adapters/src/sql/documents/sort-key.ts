@@ -1,7 +1,7 @@
 import type { IndexedValue } from '@tidemark/core';
 
-/** What PostgreSQL cannot hold in text, and the two characters that stand in for it. */
-const unusual = /[\0\u0001\ue000]|\p{Surrogate}/u;
+/** What PostgreSQL cannot hold in text, and the two characters that pairs for it begin with: U+0001 and U+E000. */
+const unusual = /\p{Cc}|\p{Surrogate}|\ue000/u;
 
 /**
  * Text in the order of its code points that PostgreSQL can hold: NUL and lone surrogates are written as pairs of characters

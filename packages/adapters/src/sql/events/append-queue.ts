@@ -10,8 +10,8 @@ const mostEvents = 2_000;
 
 interface Waiting {
   readonly append: EncodedAppend;
-  settle(outcome: AppendOutcome): void;
-  fail(reason: unknown): void;
+  readonly settle: (outcome: AppendOutcome) => void;
+  readonly fail: (reason: unknown) => void;
 }
 
 /**

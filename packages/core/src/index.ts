@@ -185,7 +185,8 @@ export { combineHealth, type Health, type HealthStatus } from './app/health.js';
 export type { Problem } from './observation/problems.js';
 
 // The processor runtime
-export { ProcessorRunner, type RunnerEnvironment } from './processing/processor-runner.js';
+export { ProcessorRunner } from './processing/processor-runner.js';
+export type { RunnerEnvironment } from './processing/runner-environment.js';
 export { ProcessorFailedError } from './processing/errors.js';
 export type { OpenScope } from './processing/message-scope.js';
 export type {

@@ -24,12 +24,12 @@ describe('PositionWaiters', () => {
   it('ends with the timeout, an error, or the reason of the signal', async () => {
     const clock = manualClock();
     const waiters = new PositionWaiters();
-    const timedOut = waiters.wait(5n, clock, 100, late);
-    const expected = expect(timedOut).rejects.toThrow(
-      'Processor "p" (paused) did not reach position 5 within 100 ms: it stands at its start.',
-    );
-    await clock.advance(100);
-    await expected;
+    await Promise.all([
+      expect(waiters.wait(5n, clock, 100, late)).rejects.toThrow(
+        'Processor "p" (paused) did not reach position 5 within 100 ms: it stands at its start.',
+      ),
+      clock.advance(100),
+    ]);
 
     const failed = waiters.wait(5n, clock, 100, late);
     waiters.fail(new Error('failed'));

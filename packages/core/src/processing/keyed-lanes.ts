@@ -39,7 +39,6 @@ export class KeyedLanes<Item> {
   #held = false;
   #size = 0;
   #inFlight = 0;
-  #waitingForRetry = 0;
 
   constructor(options: KeyedLanesOptions<Item>) {
     this.#options = options;
@@ -53,11 +52,6 @@ export class KeyedLanes<Item> {
   /** Items being handled right now. */
   get inFlight(): number {
     return this.#inFlight;
-  }
-
-  /** Keys that wait for a retry. */
-  get waitingForRetry(): number {
-    return this.#waitingForRetry;
   }
 
   /** Adds an item behind all others of its key. If it can be handled at once, it is, before this returns. */
@@ -99,7 +93,6 @@ export class KeyedLanes<Item> {
     for (const lane of this.#lanes.values()) lane.cancelWait?.();
     this.#lanes.clear();
     this.#size = this.#inFlight;
-    this.#waitingForRetry = 0;
     while (this.#ready.shift() !== undefined);
   }
 
@@ -143,10 +136,8 @@ export class KeyedLanes<Item> {
   }
 
   #wait(lane: Lane<Item>, milliseconds: number): void {
-    this.#waitingForRetry += 1;
     lane.cancelWait = this.#options.clock.after(milliseconds, () => {
       lane.cancelWait = undefined;
-      this.#waitingForRetry -= 1;
       this.#ready.push(lane);
       this.#startReady();
     });

@@ -8,16 +8,9 @@ type Operation = 'start' | 'resume' | 'pause' | 'drain' | 'stop';
 
 /** Where a runner rests after an operation from a state of rest, as the table in its description says. */
 const expectedRest = (state: string, operation: Operation): string => {
-  switch (operation) {
-    case 'start':
-    case 'resume':
-      return 'running';
-    case 'pause':
-      return state === 'running' ? 'paused' : state;
-    case 'drain':
-    case 'stop':
-      return 'stopped';
-  }
+  if (operation === 'start' || operation === 'resume') return 'running';
+  if (operation === 'pause') return state === 'running' ? 'paused' : state;
+  return 'stopped';
 };
 
 const operations = fc.constantFrom<Operation>('start', 'resume', 'pause', 'drain', 'stop');

@@ -16,7 +16,7 @@ import { EachDispatcher } from './each-dispatcher.js';
 import type { FailureCause } from './errors.js';
 import { Gate } from './gate.js';
 import { LogFollower } from './log-follower.js';
-import type { RunnerEnvironment } from './processor-runner.js';
+import type { RunnerEnvironment } from './runner-environment.js';
 import { readBatch } from './read-batch.js';
 import { settledWithin } from './settled-within.js';
 import { TransactionDispatcher } from './transaction-dispatcher.js';

@@ -1,5 +1,3 @@
-import type { Backend } from '../backend/backend.js';
-import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../error.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import {
@@ -10,30 +8,12 @@ import {
 import type { ProcessorFailure, ProcessorState, ProcessorStatus } from '../observation/processor-status.js';
 import { RetrySchedule } from '../recovery/retry-schedule.js';
 import { toError } from '../recovery/thrown.js';
-import type { Schema } from '../schema/schema.js';
 import { defaultWaitMs } from './defaults.js';
 import { failureReason, ProcessorFailedError, type FailureCause } from './errors.js';
-import type { OpenScope } from './message-scope.js';
 import { ProcessorRun } from './processor-run.js';
+import type { RunnerEnvironment } from './runner-environment.js';
 
 export type { ProcessorStatus } from '../observation/processor-status.js';
-
-/** What a runner works with. */
-export interface RunnerEnvironment {
-  readonly backend: Backend;
-  readonly schema: Schema;
-  readonly clock: Clock;
-  /** Makes the scope in which handlers of one message resolve their dependencies; called when one first asks. */
-  readonly services: OpenScope;
-  /** Milliseconds that handlers get to finish what was delivered when the runner drains. Default: 10,000. */
-  readonly graceMs?: number | undefined;
-  /** Milliseconds that handlers get to heed their aborted signal before they are left behind. Default: 5,000. */
-  readonly abandonMs?: number | undefined;
-  /** Least milliseconds between two writes of a checkpoint outside of a transaction. Default: 100. */
-  readonly checkpointIntervalMs?: number | undefined;
-  /** Told of a failure, beside the status. Default: a warning of the process, so that none goes unseen. */
-  readonly warn?: ((message: string) => void) | undefined;
-}
 
 /** Where the last call wants the runner to be. Whatever is under way goes there as soon as it can. */
 type Wish = 'running' | 'paused' | 'stopped';

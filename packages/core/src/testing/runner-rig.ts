@@ -5,7 +5,8 @@ import type { RecordedEvent } from '../messages/event.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { OldEvent, UpcastEvent, UpcasterDefinition } from '../model/upcaster-definition.js';
 import type { ProcessorStatus } from '../observation/processor-status.js';
-import { ProcessorRunner, type RunnerEnvironment } from '../processing/processor-runner.js';
+import { ProcessorRunner } from '../processing/processor-runner.js';
+import type { RunnerEnvironment } from '../processing/runner-environment.js';
 import { Schema } from '../schema/schema.js';
 
 /** Retries that take no time worth speaking of. */

@@ -1,0 +1,21 @@
+import type { Backend } from '../backend/backend.js';
+import type { Clock } from '../clock.js';
+import type { Schema } from '../schema/schema.js';
+import type { OpenScope } from './message-scope.js';
+
+/** What a runner works with. */
+export interface RunnerEnvironment {
+  readonly backend: Backend;
+  readonly schema: Schema;
+  readonly clock: Clock;
+  /** Makes the scope in which handlers of one message resolve their dependencies; called when one first asks. */
+  readonly services: OpenScope;
+  /** Milliseconds that handlers get to finish what was delivered when the runner drains. Default: 10,000. */
+  readonly graceMs?: number | undefined;
+  /** Milliseconds that handlers get to heed their aborted signal before they are left behind. Default: 5,000. */
+  readonly abandonMs?: number | undefined;
+  /** Least milliseconds between two writes of a checkpoint outside of a transaction. Default: 100. */
+  readonly checkpointIntervalMs?: number | undefined;
+  /** Told of a failure, beside the status. Default: a warning of the process, so that none goes unseen. */
+  readonly warn?: ((message: string) => void) | undefined;
+}

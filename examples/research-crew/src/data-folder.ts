@@ -1,12 +1,16 @@
-import { access, mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FolderInUseError, pglite } from '@tidemark/adapters/pglite';
 
-/** The data folder has a file where this program keeps something of its own. */
+/** The data folder holds something of somebody else's where this program keeps its own. */
 export class ForeignDataError extends Error {
   override readonly name = 'ForeignDataError';
 }
 
 const reportFile = /^\.?report-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.md(\.new)?$/;
+
+/** What the embedded database keeps in its folder. */
+const databaseEntry = /^(data|tidemark\.lock.*)$/;
 
 /** The folder in which the program keeps its events and reports. It may hold other things, which are left alone. */
 export class DataFolder {
@@ -27,19 +31,31 @@ export class DataFolder {
    * Removes what this program made, and nothing else.
    *
    * @throws {ForeignDataError} what stands in the place of the database is none
+   * @throws {FolderInUseError} another process works on it
    */
   async clear(): Promise<void> {
     const entries = await readdir(this.store).catch(() => []);
-    const isDatabase = await access(join(this.store, 'PG_VERSION')).then(
-      () => true,
-      () => false,
-    );
-    if (entries.length > 0 && !isDatabase) {
-      throw new ForeignDataError(`${this.store} holds no database of this program: it is not removed.`);
+    if (!entries.every((name) => databaseEntry.test(name))) {
+      throw new ForeignDataError(
+        `${this.store} holds more than the database of this program: it is not removed.`,
+      );
     }
+    if (entries.length > 0) await refuseIfInUse(this.store);
     await rm(this.store, { recursive: true, force: true });
     for (const name of await readdir(this.path)) {
       if (reportFile.test(name)) await rm(join(this.path, name), { force: true });
     }
   }
 }
+
+/** Opening takes the folder's lock. A database that is too broken to be opened is just what a fresh start is for. */
+const refuseIfInUse = async (store: string): Promise<void> => {
+  const backend = pglite({ folder: store });
+  try {
+    await backend.open();
+  } catch (error) {
+    if (error instanceof FolderInUseError) throw error;
+  } finally {
+    await backend.close();
+  }
+};

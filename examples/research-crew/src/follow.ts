@@ -77,25 +77,20 @@ export const follow = async (following: Following): Promise<SagaView> => {
 
 /** @returns false if the decision is left open */
 const decide = async (
-  { app, researchId, screen, answer }: Following,
+  following: Following,
   approval: { readonly name: string; readonly question: string },
   signal: AbortSignal,
 ): Promise<boolean> => {
-  screen.rest();
-  const decision = await answer(approval.question);
+  following.screen.rest();
+  const { answer, by } = await following.answer(approval.question);
   signal.throwIfAborted();
+  if (answer === 'later') return false;
+  const { app, researchId } = following;
   const sagas = app.get(Sagas);
-  const { by } = decision;
-  switch (decision.answer) {
-    case 'yes':
-      await sagas.approve('research', researchId, approval.name, { by });
-      return true;
-    case 'no':
-      await sagas.reject('research', researchId, approval.name, { by });
-      return true;
-    case 'later':
-      return false;
-  }
+  await (answer === 'yes'
+    ? sagas.approve('research', researchId, approval.name, { by })
+    : sagas.reject('research', researchId, approval.name, { by }));
+  return true;
 };
 
 const isOf = (researchId: string, { metadata }: RecordedEvent): boolean =>

@@ -3,6 +3,7 @@ import { TidemarkError } from '@tidemark/core';
 import type { SagaView } from '@tidemark/sagas';
 import colors from 'picocolors';
 import { ForeignDataError } from './data-folder.js';
+import { field } from './field.js';
 import { CrewDownError, type Following } from './follow.js';
 import { NoDocumentsError } from './library/read-documents.js';
 import { readOptions } from './options.js';
@@ -57,28 +58,29 @@ const main = async (): Promise<number> => {
 };
 
 /** The last lines, and the exit code: 0 for every end that was meant to be. */
-const finish = (saga: SagaView, say: (line: string) => void, reports: Reports): number => {
+const finish = (
+  { status, result, reason = '' }: SagaView,
+  say: (line: string) => void,
+  reports: Reports,
+): number => {
   say('');
-  switch (saga.status) {
-    case 'completed':
-      say(
-        `${colors.green(colors.bold('Published:'))} ${reports.pathOf(String(Reflect.get(Object(saga.result), 'file')))}`,
-      );
-      return 0;
-    case 'compensated':
-      say(`${colors.yellow(colors.bold('Not published:'))} ${saga.reason ?? ''}`);
-      say('Whatever had been done is undone, last step first, and the story says so.');
-      return 0;
-    case 'waiting':
-    case 'running':
-    case 'compensating':
-      say(`${colors.bold('Waiting for a person to approve.')} This command approves and goes on:`);
-      say(`  ${[...process.argv.map(quoted), '--approve'].join(' ')}`);
-      return 0;
-    case 'needs-person':
-      say(`${colors.red(colors.bold('Needs a person:'))} ${saga.reason ?? ''}`);
-      return 1;
+  if (status === 'completed') {
+    say(`${colors.green(colors.bold('Published:'))} ${reports.pathOf(String(field(result, 'file')))}`);
+    return 0;
   }
+  if (status === 'compensated') {
+    say(`${colors.yellow(colors.bold('Not published:'))} ${reason}`);
+    say('What had been done is undone, the last step first: the story says how.');
+    return 0;
+  }
+  if (status === 'needs-person') {
+    say(`${colors.red(colors.bold('Needs a person:'))} ${reason}`);
+    return 1;
+  }
+  say(`${colors.bold('Waiting for a person to approve.')} This command approves and goes on:`);
+  const words = process.argv.filter((word) => word !== '--fresh');
+  say(`  ${[...words.map(quoted), '--approve'].join(' ')}`);
+  return 0;
 };
 
 const quoted = (word: string): string =>

@@ -66,7 +66,7 @@ export class ResearchSaga {
 
   @On() found({ partId, findings }: FindingsSubmitted) {
     // In the order of the parts, whoever was faster: the same findings give the same draft.
-    this.findings[partId] = findings.map((finding) => ({ ...finding }));
+    this.findings[partId] = [...findings];
   }
 
   @OnCompleted('search') allFound(saga: SagaContext) {
@@ -89,8 +89,10 @@ export class ResearchSaga {
     else saga.compensate(`The critic rejected ${round} drafts`);
   }
 
-  @On() accepted(_: DraftAccepted, saga: SagaContext) {
-    saga.requestApproval('publish', { question: `Publish the report on “${this.question}”?` });
+  @On() accepted({ round }: DraftAccepted, saga: SagaContext) {
+    saga.requestApproval('publish', {
+      question: `Publish draft ${round} on “${this.question}”?`,
+    });
   }
 
   @OnApproval('publish') decided({ outcome, by = 'nobody', comment }: ApprovalDecision, saga: SagaContext) {

@@ -23,14 +23,13 @@ export class Source extends Fields<Source> {
 }
 
 /** A passage that a researcher found. Its text keeps the line breaks of the document, so that sentences can be cited by line. */
-export class Finding extends Source {
+export class Finding extends Fields<Finding> {
+  @IsNotEmpty() readonly file!: string;
+  /** Of the passage's first line, from 1. */
+  @IsPositive() @IsInt() readonly line!: number;
   @IsNotEmpty() readonly partId!: string;
   @IsString() readonly heading!: string;
   @IsNotEmpty() readonly text!: string;
-
-  constructor(fields: Omit<Finding, never>) {
-    super(fields);
-  }
 }
 
 /** One sentence of a draft. */

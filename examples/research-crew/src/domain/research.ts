@@ -150,7 +150,7 @@ export class Research {
     this.question = question;
   }
 
-  @Apply() planRequested(_: PlanRequested) {
+  @Apply(PlanRequested) planRequested() {
     this.awaiting = 'plan';
   }
 
@@ -159,7 +159,7 @@ export class Research {
     this.parts = parts;
   }
 
-  @Apply() planDiscarded(_: PlanDiscarded) {
+  @Apply(PlanDiscarded) planDiscarded() {
     this.undone('abandoned', 'plan');
   }
 
@@ -178,7 +178,7 @@ export class Research {
     this.draft = undefined;
   }
 
-  @Apply() reviewRequested(_: ReviewRequested) {
+  @Apply(ReviewRequested) reviewRequested() {
     this.awaiting = 'review';
   }
 
@@ -194,19 +194,19 @@ export class Research {
     this.undone('drafted', `review ${round}`);
   }
 
-  @Apply() publicationRequested(_: PublicationRequested) {
+  @Apply(PublicationRequested) publicationRequested() {
     this.awaiting = 'publish';
   }
 
-  @Apply() published(_: ReportPublished) {
+  @Apply(ReportPublished) published() {
     this.arrived('published', 'report');
   }
 
-  @Apply() retracted(_: ReportRetracted) {
+  @Apply(ReportRetracted) retracted() {
     this.undone('accepted', 'report');
   }
 
-  @Apply() workFailed(_: WorkFailed) {
+  @Apply(WorkFailed) workFailed() {
     this.awaiting = undefined;
   }
 

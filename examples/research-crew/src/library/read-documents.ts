@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve, sep } from 'node:path';
 
 /** Where the documents are. */
@@ -45,12 +45,9 @@ const mostBytes = 5 * 1024 * 1024;
  */
 export const readDocuments = async (shelf: Shelf): Promise<Documents> => {
   const folder = resolve(shelf.folder);
-  const isFolder = await stat(folder).then(
-    (found) => found.isDirectory(),
-    () => undefined,
-  );
-  if (isFolder === undefined) throw new NoDocumentsError(`There is no folder ${folder}.`);
-  if (!isFolder) throw new NoDocumentsError(`${folder} is a file; give the folder that it is in.`);
+  const found = await isFolder(folder);
+  if (found === undefined) throw new NoDocumentsError(`There is no folder ${folder}.`);
+  if (!found) throw new NoDocumentsError(`${folder} is a file; give the folder that it is in.`);
 
   const passedOver: PassedOver[] = [];
   const passOver = (path: string, reason: string): void => {
@@ -98,26 +95,38 @@ async function* filesBelow(
   let found;
   try {
     found = await stat(path);
-    if (found.isFile()) {
-      yield path;
-      return;
-    }
-    if (!found.isDirectory()) return passOver(path, 'is no ordinary file');
-    const entries = await readdir(path, { withFileTypes: true });
-    entries.sort((one, other) => (one.name < other.name ? -1 : 1));
-    for (const entry of entries) {
-      if (entry.name.startsWith('.') || foldersWithoutDocuments.has(entry.name)) continue;
-      const below = join(path, entry.name);
-      // A link to a folder may lead in a circle.
-      if (entry.isSymbolicLink() && (await stat(below)).isDirectory()) {
-        passOver(below, 'is a link to a folder');
-      } else yield* filesBelow(below, passOver);
+    if (found.isFile()) yield path;
+    else if (!found.isDirectory()) passOver(path, 'is no ordinary file');
+    else {
+      const entries = await readdir(path, { withFileTypes: true });
+      for (const entry of entries.toSorted((one, other) => (one.name < other.name ? -1 : 1))) {
+        if (entry.name.startsWith('.') || foldersWithoutDocuments.has(entry.name)) continue;
+        const below = join(path, entry.name);
+        if (entry.isSymbolicLink() && (await isFolder(below))) {
+          // It may lead in a circle.
+          passOver(below, 'is a link to a folder');
+        } else yield* filesBelow(below, passOver);
+      }
     }
   } catch (error) {
-    // One part of the default shelf may be missing.
-    if (found !== undefined || codeOf(error) !== 'ENOENT') passOver(path, reasonOf(error));
+    // A part of the default shelf may be missing; a link to nothing is told.
+    if (found !== undefined || codeOf(error) !== 'ENOENT' || (await isLink(path)))
+      passOver(path, reasonOf(error));
   }
 }
+
+/** `undefined` if there is nothing. */
+const isFolder = (path: string): Promise<boolean | undefined> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => undefined,
+  );
+
+const isLink = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (found) => found.isSymbolicLink(),
+    () => false,
+  );
 
 const readText = async (path: string): Promise<string | { readonly unread: string }> => {
   const { size } = await stat(path);
@@ -143,7 +152,7 @@ const reasonOf = (error: unknown): string => {
     case 'EPERM':
       return 'may not be read (no permission)';
     case 'ENOENT':
-      return 'is a link to nothing, or has just gone';
+      return 'is a link to nothing';
     default:
       return `cannot be read (${error instanceof Error ? error.message : String(error)})`;
   }

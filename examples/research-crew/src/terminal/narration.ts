@@ -30,26 +30,32 @@ export const isTold = ({ type }: RecordedEvent): boolean => !type.startsWith('sa
 
 /** An event in words: what happened is in the name of its type. */
 export const narrate = ({ type, data, metadata }: RecordedEvent): Narrated => {
-  const name = type.replace(/^saga\.[^.]+/, 'saga').split('.');
-  const suffix = (name[1] ?? '').replaceAll('-', ' ');
-  const what = suffix.includes(' ') ? suffix : `${name[0]} ${suffix}`;
-  const bySaga = name[0] === 'saga' || isOrder(type);
+  const [subject = '', happening = ''] = type.replace(/^saga\.[^.]+/, 'saga').split('.');
+  const words = happening.replaceAll('-', ' ');
+  const bySaga = subject === 'saga' || isOrder(type);
+  const [by = bySaga ? 'saga' : (metadata.agentId ?? 'you')] = texts(data, 'by');
   return {
-    who: String(field(data, 'by') ?? (bySaga ? 'saga' : (metadata.agentId ?? 'you'))),
-    what,
+    who: by,
+    what: words.includes(' ') ? words : `${subject} ${words}`,
     detail: [
-      ...['id', 'partId', 'work', 'step', 'outcome'].flatMap(
-        (key) => field(data, key) ?? field(field(data, 'part'), key) ?? [],
-      ),
+      ...texts(field(data, 'part'), 'id'),
+      ...texts(data, 'partId', 'work', 'step', 'outcome'),
       ...numbered(data, 'round', 'draft'),
       ...(bySaga ? [] : ['parts', 'findings', 'problems'].flatMap((key) => counted(data, key))),
-      ...['reason', 'file'].flatMap((key) => field(data, key) ?? []),
+      ...texts(data, 'reason', 'file'),
     ].join(', '),
   };
 };
 
 /** Requests and inverses are the saga's doing, though the agent whose result led to them is in their metadata. */
 const isOrder = (type: string): boolean => /(requested|discarded|withdrawn|retracted)$/.test(type);
+
+/** Those of the properties that are texts. */
+const texts = (data: unknown, ...names: readonly string[]): readonly string[] =>
+  names.flatMap((name) => {
+    const value = field(data, name);
+    return typeof value === 'string' ? [value] : [];
+  });
 
 const numbered = (data: unknown, name: string, thing: string): readonly string[] => {
   const number = field(data, name);

@@ -44,9 +44,10 @@ export interface Figures {
 
 export const figureLines = ({ events, before, commands, startMs, workMs }: Figures): readonly string[] => {
   const now = events - before;
-  const seconds = (milliseconds: number): string => `${(milliseconds / 1_000).toFixed(2)} s`;
   return [
     `  ${events} events in the log: ${before} from before, ${now} in this run, by ${commands} commands`,
     `  ${seconds(startMs)} to open the database and start, ${seconds(workMs)} of work: ${Math.round((now * 1_000) / Math.max(1, workMs))} events/s`,
   ];
 };
+
+const seconds = (milliseconds: number): string => `${(milliseconds / 1_000).toFixed(2)} s`;

@@ -26,9 +26,9 @@ export class ExtractiveMind extends Mind {
     const parts = sides.slice(0, mostParts).map((clause) => ({ title: sentenceCase(clause), query: clause }));
     for (const { heading, file } of topics) {
       if (parts.length >= mostParts) break;
-      parts.push({ title: `What ${file} says under “${heading}”`, query: `${heading} ${question}` });
+      parts.push({ title: `“${heading}” in ${file}`, query: `${heading} ${question}` });
     }
-    return parts.map((part, index) => new Part({ id: `part-${index + 1}`, ...part }));
+    return parts.map(({ title, query }, index) => new Part({ id: `part-${index + 1}`, title, query }));
   }
 
   /**
@@ -97,7 +97,7 @@ const bestQuotes = (
   const sentences = findings.flatMap((finding) =>
     sentencesOf(finding)
       .filter(({ text }) => text.length >= 30 && text.length <= 400 && /[.!:;)”"]$|\p{L}$/u.test(text))
-      .map((sentence) => ({ ...sentence, file: finding.file, terms: new Set(termsOf(sentence.text)) })),
+      .map(({ text, line }) => ({ text, line, file: finding.file, terms: new Set(termsOf(text)) })),
   );
   const weight = new Map<string, number>();
   for (const term of new Set(termsOf(query))) {

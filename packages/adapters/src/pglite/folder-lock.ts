@@ -39,16 +39,13 @@ export interface FolderLock {
   release(): Promise<void>;
 }
 
-/** Folders that this process holds, by the token of the lock. */
+/** Tokens of the locks that this process holds, or is about to. */
 const held = new Set<string>();
 
 const lockFileOf = (folder: string): string => join(folder, 'tidemark.lock');
 
 /**
- * Takes a folder for this process.
- *
- * The lock is a file that says who holds it. It comes into being whole (written under another name, then linked), and is
- * taken over when its process is dead: moved away, which only one can do, and checked to be the one that was looked at.
+ * Takes a folder for this process. The lock is a file that says who holds it; it is taken over when its process is dead.
  *
  * @throws {FolderInUseError}
  */
@@ -60,47 +57,65 @@ export const lockFolder = async (folder: string): Promise<FolderLock> => {
     startedAt: await startOf(process.pid),
     token: randomUUID(),
   };
-  const draft = `${file}.${holder.token}`;
-  await writeFile(draft, JSON.stringify(holder));
-  try {
-    while (!(await tryLink(draft, file))) {
-      const other = await readHolder(file);
-      if (other === undefined) continue;
-      if (await isAlive(other)) throw new FolderInUseError(folder, other.pid, other.host);
-      await remove(file, other);
-    }
-  } finally {
-    await rm(draft, { force: true });
-  }
   held.add(holder.token);
+  try {
+    await take(file, holder, folder);
+  } catch (error) {
+    held.delete(holder.token);
+    throw error;
+  }
   return {
     async release() {
-      if (held.delete(holder.token)) await remove(file, holder);
+      if (!held.delete(holder.token)) return;
+      if ((await readHolder(file))?.token === holder.token) await rm(file, { force: true });
     },
   };
 };
 
-const tryLink = async (from: string, to: string): Promise<boolean> => {
+/**
+ * Makes the file ours. It comes into being whole: written under another name, then linked, which only one can do.
+ *
+ * A dead holder's file is replaced by whoever holds a second file, named after that very lock and taken in the same way. Who
+ * gets that file looks again: the first one replaces the lock before letting its file go, so that those who come later, having
+ * seen the dead holder too, find that it is no longer there.
+ */
+const take = async (file: string, holder: Holder, folder: string): Promise<void> => {
+  while (!(await create(file, holder))) {
+    const other = await readHolder(file);
+    if (other === undefined) continue;
+    if (await isAlive(other)) throw new FolderInUseError(folder, other.pid, other.host);
+    const succession = `${file}.${other.token}`;
+    await take(succession, holder, folder);
+    try {
+      if ((await readHolder(file))?.token !== other.token) continue;
+      const draft = await write(file, holder);
+      await rename(draft, file);
+      return;
+    } finally {
+      await rm(succession, { force: true });
+    }
+  }
+};
+
+/** Writes who we are beside the file. */
+const write = async (file: string, holder: Holder): Promise<string> => {
+  const draft = `${file}.${randomUUID()}`;
+  await writeFile(draft, JSON.stringify(holder));
+  return draft;
+};
+
+/** Makes the file unless it is there. */
+const create = async (file: string, holder: Holder): Promise<boolean> => {
+  const draft = await write(file, holder);
   try {
-    await link(from, to);
+    await link(draft, file);
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
+  } finally {
+    await rm(draft, { force: true });
   }
-};
-
-/** Takes a lock away if it is still this one; another that was put there meanwhile is put back. */
-const remove = async (file: string, expected: Holder): Promise<void> => {
-  const aside = `${file}.${randomUUID()}`;
-  try {
-    await rename(file, aside);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw error;
-  }
-  if ((await readHolder(aside))?.token !== expected.token) await tryLink(aside, file);
-  await rm(aside, { force: true });
 };
 
 /** `undefined` if there is none any more. */
@@ -111,7 +126,7 @@ const readHolder = async (file: string): Promise<Holder | undefined> => {
     if (codeOf(error) === 'ENOENT') return undefined;
     if (codeOf(error) !== undefined) throw error;
     // Locks come into being whole: what cannot be read was cut off when the machine lost power, and nobody lives.
-    return { pid: 0, host: hostname(), startedAt: '', token: '' };
+    return { pid: 0, host: hostname(), startedAt: '', token: 'unreadable' };
   }
 };
 

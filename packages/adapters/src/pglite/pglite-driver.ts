@@ -98,8 +98,10 @@ class PgliteSession implements SqlSession {
 
   async run(text: string, parameters: readonly SqlParameter[]): Promise<SqlRows> {
     const name = this.#prepared.get(text);
-    if (name !== undefined) return readAnswer(await this.#send(statementMessage(name, parameters)));
-    return this.#prepareAndRun(text, parameters);
+    if (name === undefined) return this.#prepareAndRun(text, parameters);
+    this.#prepared.delete(text);
+    this.#prepared.set(text, name);
+    return readAnswer(await this.#send(statementMessage(name, parameters)));
   }
 
   async script(text: string): Promise<void> {

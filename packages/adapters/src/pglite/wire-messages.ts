@@ -30,18 +30,30 @@ const parse = (name: string, text: string): Buffer => {
 const closeStatement = (name: string): Buffer =>
   message('C', name.length + 2, (buffer, start) => buffer.write(`S${name}\0`, start, 'latin1'));
 
-/** Binds parameters, all as text, to the unnamed portal; the result comes as text. */
+const sizeOf = (value: SqlParameter): number => {
+  if (value === null) return -1;
+  return typeof value === 'string' ? Buffer.byteLength(value) : value.length;
+};
+
+/** Binds parameters to the unnamed portal; the result comes as text. */
 const bind = (name: string, parameters: readonly SqlParameter[]): Buffer => {
-  const sizes = parameters.map((value) => (value === null ? -1 : Buffer.byteLength(value)));
-  const bytes = sizes.reduce((sum, size) => sum + 4 + Math.max(size, 0), 0);
+  const sizes = parameters.map(sizeOf);
+  const bytes = sizes.reduce((sum, size) => sum + 6 + Math.max(size, 0), 0);
   return message('B', name.length + 8 + bytes, (buffer, start) => {
     let at = start + buffer.write(`\0${name}\0`, start, 'latin1');
-    at = buffer.writeInt16BE(0, at);
+    at = buffer.writeInt16BE(parameters.length, at);
+    for (const value of parameters)
+      at = buffer.writeInt16BE(typeof value === 'string' || value === null ? 0 : 1, at);
     at = buffer.writeInt16BE(parameters.length, at);
     for (let index = 0; index < parameters.length; index++) {
       const value = parameters[index];
       at = buffer.writeInt32BE(sizes[index] as number, at);
-      if (value !== null && value !== undefined) at += buffer.write(value, at, 'utf8');
+      if (typeof value === 'string') {
+        at += buffer.write(value, at, 'utf8');
+      } else if (value !== null && value !== undefined) {
+        buffer.set(value, at);
+        at += value.length;
+      }
     }
     buffer.writeInt16BE(0, at);
   });

@@ -1,8 +1,11 @@
 import { TidemarkError } from '@tidemark/core';
 import type { QueryResult } from '@tidemark/core';
 
-/** A parameter as PostgreSQL reads it from text; each statement names the types itself (`$1::bigint`). */
-export type SqlParameter = string | null;
+/**
+ * A parameter as PostgreSQL reads it: text, or bytes in its binary format. Each statement names the types itself
+ * (`$1::bigint`).
+ */
+export type SqlParameter = string | Uint8Array | null;
 
 /** One row: each column as the text that PostgreSQL writes. Whoever asked knows the types and pays only for what it needs. */
 export type SqlRow = readonly (string | null)[];

@@ -1,6 +1,7 @@
 import { checkName, InvalidArgumentError } from '@tidemark/core';
 import type { ClaimOptions, Clock, Codec, Timer, TimerStore } from '@tidemark/core';
 import { textArray } from './array-literal.js';
+import { jsonArray } from './binary-array.js';
 import type { SqlRow, SqlSession } from './driver.js';
 import type { SchemaNames } from './schema-names.js';
 import { timeOf } from './text-time.js';
@@ -48,7 +49,7 @@ export class SqlTimerStore implements TimerStore {
         textArray(timers.map(({ id }) => id)),
         textArray(timers.map(({ target }) => target)),
         textArray(dueAts),
-        textArray(payloads),
+        jsonArray(payloads),
       ],
     );
   }

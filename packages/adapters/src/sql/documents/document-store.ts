@@ -8,6 +8,7 @@ import type {
   DocumentStore,
 } from '@tidemark/core';
 import { textArray } from '../array-literal.js';
+import { jsonArray } from '../binary-array.js';
 import type { SqlSession } from '../driver.js';
 import { checkCollection, type Collections, type StoredCollection } from './collections.js';
 import { columnFor, indexed, Parameters, whereClause } from './conditions.js';
@@ -144,7 +145,7 @@ export class SqlDocumentStore implements DocumentStore {
     const documents = columns.size === 0 ? [] : rows.map(({ data }) => this.#codec.decode(data));
     const values = [
       parameters.add(textArray(rows.map(({ key }) => key)), 'text[]'),
-      parameters.add(textArray(rows.map(({ data }) => data)), 'json[]'),
+      parameters.add(jsonArray(rows.map(({ data }) => data)), 'json[]'),
       ...[...columns.keys()].map((path) =>
         parameters.add(textArray(documents.map((document) => sortKey(valueAt(document, path)))), 'text[]'),
       ),

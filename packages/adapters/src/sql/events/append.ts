@@ -1,6 +1,7 @@
 import { ConcurrencyError, encodeEvents, StreamTombstonedError } from '@tidemark/core';
 import type { AppendResult, Clock, Codec, EncodedEvent, ExpectedVersion, StreamAppend } from '@tidemark/core';
 import { plainArray, textArray } from '../array-literal.js';
+import { jsonArray } from '../binary-array.js';
 import type { SqlParameter, SqlRow, SqlSession } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
 
@@ -73,8 +74,8 @@ const columnsOf = (events: readonly EncodedEvent[]): readonly SqlParameter[] => 
   textArray(events.map((event) => event.id)),
   textArray(events.map((event) => event.type)),
   plainArray(events.map((event) => event.schemaVersion)),
-  textArray(events.map((event) => event.data)),
-  textArray(events.map((event) => event.metadata)),
+  jsonArray(events.map((event) => event.data)),
+  jsonArray(events.map((event) => event.metadata)),
 ];
 
 /** Calls the append functions. Time is the database's, unless a clock is given. */

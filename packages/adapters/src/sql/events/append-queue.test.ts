@@ -1,0 +1,138 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConcurrencyError } from '@tidemark/core';
+import { SchemaNames } from '../schema-names.js';
+import type { SqlParameter, SqlRows, SqlSession } from '../driver.js';
+import { AppendQueue } from './append-queue.js';
+import { AppendFunctions, encodeAppend } from './append.js';
+import { jsonCodec } from '@tidemark/core';
+
+/** A database that notes the streams of each call, and answers when it is told to. */
+class Database implements SqlSession {
+  readonly calls: string[] = [];
+  readonly #answers: (() => void)[] = [];
+  #position = 0;
+
+  constructor(readonly refuses: (streams: string) => boolean = () => false) {}
+
+  async run(_text: string, parameters: readonly SqlParameter[]): Promise<SqlRows> {
+    const [streams = '', , given = ''] = parameters.map(String);
+    this.calls.push(`${streams} ${given}`);
+    await new Promise<void>((resolve) => this.#answers.push(resolve));
+    if (this.refuses(streams)) throw new Error(`cannot write ${streams}`);
+    const count = streams.startsWith('{') ? streams.split(',').length : 1;
+    const rows = Array.from({ length: count }, () => {
+      this.#position += 1;
+      return [streams === 'taken' ? '{2,4,NULL,NULL}' : `{0,0,${this.#position},NULL}`];
+    });
+    return { rows, affectedRows: 0 };
+  }
+
+  async script(): Promise<void> {
+    throw new Error('not used');
+  }
+
+  async query(): Promise<never> {
+    throw new Error('not used');
+  }
+
+  /** Answers all calls, also those that follow, until none is left. */
+  async answer(): Promise<void> {
+    for (;;) {
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+      const next = this.#answers.shift();
+      if (next === undefined) return;
+      next();
+    }
+  }
+}
+
+const start = (refuses?: (streams: string) => boolean) => {
+  const database = new Database(refuses);
+  const woken: number[] = [];
+  const functions = new AppendFunctions(new SchemaNames('tidemark'), undefined);
+  const queue = new AppendQueue(database, functions, () => woken.push(database.calls.length));
+  const append = (stream: string, count = 1) =>
+    queue.append(
+      encodeAppend(
+        { stream, events: Array.from({ length: count }, () => ({ type: 'T', data: 1 })) },
+        jsonCodec,
+      ),
+    );
+  return { database, woken, append };
+};
+
+describe('the queue of appends', () => {
+  it('sends a lone append by itself, and together those that came while it was on its way', async () => {
+    const { database, append, woken } = start();
+    const all = Promise.all(['a', 'b', 'c'].map((stream) => append(stream)));
+    await database.answer();
+    expect((await all).map(({ stream, position }) => [stream, position])).toEqual([
+      ['a', 1n],
+      ['b', 2n],
+      ['c', 3n],
+    ]);
+    expect(database.calls).toEqual(['a false', '{"b","c"} {false,false}']);
+    expect(woken).toEqual([1, 2]);
+  });
+
+  it('keeps the order of appends to one stream, one a call', async () => {
+    const { database, append } = start();
+    const all = Promise.all(['a', 'b', 'b', 'c', 'b'].map((stream) => append(stream)));
+    await database.answer();
+    await all;
+    expect(database.calls).toEqual(['a false', '{"b","c"} {false,false}', 'b false', 'b false']);
+  });
+
+  it('tries each by itself when a call fails: one that is bad fails alone; ids then count as given', async () => {
+    const { database, append } = start((streams) => streams.includes('bad'));
+    const all = Promise.allSettled(['a', 'b', 'bad', 'c'].map((stream) => append(stream)));
+    await database.answer();
+    expect((await all).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect(database.calls).toEqual([
+      'a false',
+      '{"b","bad","c"} {false,false,false}',
+      'b true',
+      'bad true',
+      'c true',
+    ]);
+  });
+
+  it('answers a conflict to the one whose it is, and wakes nobody for it', async () => {
+    const { database, append, woken } = start();
+    const outcome = append('taken').catch((error: unknown) => error);
+    await database.answer();
+    expect(await outcome).toEqual(new ConcurrencyError('taken', 'any', 4));
+    expect(woken).toEqual([]);
+  });
+
+  it('limits how much goes into one call, but never refuses one that is large', async () => {
+    const { database, append } = start();
+    const all = Promise.all([
+      append('a'),
+      append('large', 3_000),
+      append('b'),
+      append('c', 1_999),
+      append('d'),
+    ]);
+    await database.answer();
+    await all;
+    expect(database.calls).toEqual(['a false', 'large false', '{"b","c"} {false,false}', 'd false']);
+    const many = Promise.all(Array.from({ length: 402 }, (_, index) => append(`s${index}`)));
+    await database.answer();
+    await many;
+    expect(database.calls.slice(4).map((call) => call.split(',').length)).toEqual([1, 399, 399, 1]);
+  });
+
+  it('says so when the database answers what it never should', async () => {
+    const { database, append } = start();
+    database.run = async () => ({ rows: [['{9,NULL,NULL,NULL}']], affectedRows: 0 });
+    await expect(append('a')).rejects.toThrow('unknown outcome 9');
+  });
+});

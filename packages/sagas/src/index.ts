@@ -39,6 +39,7 @@ export {
   type ListOptions,
   type SagaPage,
   type SagaView,
+  type SagaWaitOptions,
 } from './runtime/sagas.js';
 export type { SagaSummary } from './runtime/instance-list.js';
 export type { StoryEntry } from './runtime/story.js';

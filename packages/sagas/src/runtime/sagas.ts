@@ -12,6 +12,7 @@ import { instanceStream, sagaEventOf, type ApprovalDecision } from '../model/eve
 import { emptyInstance, evolve, statusOf, type SagaInstance, type SagaStatus } from '../model/instance.js';
 import type { SagaDefinition } from '../model/saga-definition.js';
 import type { SagaInput } from '../model/transition.js';
+import { awaitStatus } from './await-status.js';
 import { sagaCollection, type SagaSummary } from './instance-list.js';
 import type { Instances } from './instances.js';
 import { storyEntry, type StoryEntry } from './story.js';
@@ -59,6 +60,17 @@ export interface SagaView {
   /** Version of the last event in its stream. */
   readonly version: number;
 }
+
+/** What of an instance is waited for. */
+export interface SagaWaitOptions {
+  /** The status to come, or several of which any will do. Default: any in which it no longer goes on by itself,
+   * `completed`, `compensated` or `needs-person`. */
+  readonly status?: SagaStatus | readonly SagaStatus[] | undefined;
+  /** Ends the wait with the signal's reason, e.g. `AbortSignal.timeout(10_000)`. Default: it waits as long as it takes. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const endings: readonly SagaStatus[] = ['completed', 'compensated', 'needs-person'];
 
 /** Who decides. */
 export interface DecidedBy {
@@ -142,6 +154,22 @@ export class Sagas implements Lifecycle {
       }
     }
     return entries;
+  }
+
+  /**
+   * Waits until an instance has a status, also one that has not started yet. An approval that is decided at once may be
+   * missed: what is certain to be seen is a status that lasts.
+   *
+   * @throws the signal's reason, when it is aborted
+   */
+  waitFor(saga: string, key: string, options: SagaWaitOptions = {}): Promise<SagaView> {
+    const { status = endings, signal } = options;
+    const wanted = typeof status === 'string' ? [status] : status;
+    const look = async (): Promise<SagaView | undefined> => {
+      const view = await this.get(saga, key);
+      return view !== undefined && wanted.includes(view.status) ? view : undefined;
+    };
+    return awaitStatus(this.#backend.events, saga, instanceStream(saga, key), look, signal);
   }
 
   /** @throws {SagaStatusError} the approval is not pending. @throws {SagaNotFoundError} there is no such instance */

@@ -112,8 +112,7 @@ export const appendRaces: Chapter<EventStoreTrial> = {
             }
           }),
         );
-        const delivered = await follower.untilEvents(20 * 19);
-        await writing;
+        const [delivered] = await Promise.all([follower.untilEvents(20 * 19), writing]);
         assertGrowing(delivered);
         assert.equal(new Set(delivered.map((event) => event.id)).size, 20 * 19);
       },

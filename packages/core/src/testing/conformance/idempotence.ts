@@ -9,7 +9,7 @@ import { all, identified, numbersOf, type EventStoreTrial } from './event-store-
 
 const answersRepeated = (expectedVersion: ExpectedVersion, present: number) =>
   rule<EventStoreTrial>(
-    `the same append with ${String(expectedVersion)} is answered as the first time, also when others followed`,
+    `the same append with ${String(expectedVersion)} to ${present === 0 ? 'a new stream' : `a stream of ${present}`} is answered as the first time, also when others followed`,
     async (trial) => {
       const stream = trial.name();
       if (present > 0) await trial.fill(stream, present, 100);

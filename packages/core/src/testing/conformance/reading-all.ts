@@ -90,7 +90,7 @@ export const readingAll: Chapter<EventStoreTrial> = {
         await spread(trial);
         const seen: unknown[] = [];
         let after = start;
-        for (;;) {
+        for (let pages = 0; pages < 10; pages++) {
           const filter = { streamPrefixes: [`${trial.prefix}-`] };
           const page = await all(trial.store.readAll({ after, limit: 3, filter }));
           const last = page.at(-1);

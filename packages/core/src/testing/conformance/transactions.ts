@@ -133,14 +133,14 @@ export const transactions: Chapter<BackendTrial> = {
     rule('a reader outside never sees what was rolled back', async (trial) => {
       const collection = await prepared(trial);
       // Begun from outside when the transaction is under way: inside of it a backend may refuse what would wait for its end.
-      let isUnderWay = (): void => undefined;
+      let isUnderWay: (() => void) | undefined;
       const underWay = new Promise<void>((resolve) => {
         isUnderWay = resolve;
       });
       const outside = underWay.then(() => trial.backend.documents.load(collection, ['old', 'new']));
       const attempt = trial.backend.transaction(async (tx) => {
         await changeAll(trial, tx, collection);
-        isUnderWay();
+        isUnderWay?.();
         throw failure;
       });
       await assert.rejects(attempt, (error) => error === failure);

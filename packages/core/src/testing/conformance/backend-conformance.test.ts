@@ -1,0 +1,166 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Backend } from '../../backend/backend.js';
+import { CheckpointConflictError } from '../../backend/checkpoints.js';
+import { altered, backendRulesBrokenBy } from './broken-in-tests.js';
+import { backendChapters } from './backend-conformance.js';
+import { closing } from './lifecycle.js';
+
+/** One way in which real backends have been wrong, and rules that must tell. */
+interface Defect {
+  readonly defect: string;
+  readonly change: (backend: Backend) => Partial<Backend>;
+  readonly told: readonly string[];
+}
+
+const defects: readonly Defect[] = [
+  {
+    defect: 'a transaction is none',
+    change: ({ documents, checkpoints, timers, events }) => ({
+      transaction: (work) =>
+        work({
+          documents,
+          checkpoints,
+          timers,
+          append: (appends) => events.appendAll(appends),
+          query: async () => ({ rows: [], affectedRows: 0 }),
+        }),
+    }),
+    told: [
+      'what work rejects with is thrown, and nothing that it changed is there',
+      'a reader outside never sees what was rolled back',
+      'pitfall 3: a checkpoint that another owner moved rolls back what the handler wrote',
+      'a transaction that is over is refused, however it ended',
+      'SQL runs where the backend says so, with parameters, and is refused where not',
+      'rolled back, they were never there: not in the stream, the log or a subscription',
+    ],
+  },
+  {
+    defect: 'a transaction swallows the error of its work',
+    change: (backend) => ({
+      transaction: (work) => backend.transaction(work).catch(() => undefined as never),
+    }),
+    told: ['what work rejects with is thrown, and nothing that it changed is there'],
+  },
+  {
+    defect: 'checkpoints move from anywhere',
+    change: ({ checkpoints }) => ({
+      checkpoints: altered(checkpoints, {
+        async move(move) {
+          // The memory backend begins both at once, so nothing comes between.
+          const reset = checkpoints.reset(move.processor);
+          await Promise.all([reset, checkpoints.move({ ...move, previous: undefined })]);
+        },
+      }),
+    }),
+    told: [
+      'pitfall 3: a move from elsewhere is refused, says which, and changes nothing',
+      'pitfall 2: of 20 owners on two connections that move from one place, exactly one succeeds',
+      'segments have checkpoints of their own',
+    ],
+  },
+  {
+    defect: 'a lost move is silent',
+    change: ({ checkpoints }) => ({
+      checkpoints: altered(checkpoints, {
+        async move(move) {
+          try {
+            await checkpoints.move(move);
+          } catch (error) {
+            if (!(error instanceof CheckpointConflictError)) throw error;
+          }
+        },
+      }),
+    }),
+    told: ['pitfall 3: a move from elsewhere is refused, says which, and changes nothing'],
+  },
+  {
+    defect: 'an older snapshot replaces a newer one',
+    change: ({ snapshots }) => ({
+      snapshots: altered(snapshots, {
+        async save(snapshot) {
+          await snapshots.delete(snapshot.stream);
+          await snapshots.save(snapshot);
+        },
+      }),
+    }),
+    told: ['a newer one takes the place of an older one, but not the other way round'],
+  },
+  {
+    defect: 'claims do not hold',
+    change: ({ timers }) => ({
+      timers: altered(timers, {
+        claimDue: async ({ target, limit }) =>
+          (await timers.list(target, limit)).filter(
+            (timer) => timer.dueAt.getTime() < Date.parse('2026-01-01'),
+          ),
+      }),
+    }),
+    told: [
+      'a claimed timer is not claimed again while the claim holds, and again when it has ended',
+      'of 10 that claim on two connections at once, each timer goes to one',
+    ],
+  },
+  {
+    defect: 'scheduling an id again replaces the timer',
+    change: ({ timers }) => ({
+      timers: altered(timers, {
+        async schedule(list) {
+          await timers.remove(list.map(({ id }) => id));
+          await timers.schedule(list);
+        },
+      }),
+    }),
+    told: ['scheduling an id again changes nothing, within one call too'],
+  },
+  {
+    defect: 'documents are written one by one',
+    change: ({ documents }) => ({
+      documents: altered(documents, {
+        async write(collection, changes) {
+          for (const change of changes) await documents.write(collection, [change]);
+        },
+      }),
+    }),
+    told: ['one document that cannot be written keeps all of its write out'],
+  },
+  {
+    defect: 'orders and cursors are ignored',
+    change: ({ documents }) => ({
+      documents: altered(documents, {
+        query: (collection, query) =>
+          documents.query(collection, { ...query, orderBy: undefined, after: undefined }),
+      }),
+    }),
+    told: [
+      'ordered by a number, null first, then by key',
+      'pages of 2 by key hold all once',
+      'a malformed cursor, one of another order, and a limit below 1 are refused',
+    ],
+  },
+  {
+    defect: 'what is closed answers as before',
+    change: () => ({ close: async () => {} }),
+    told: [
+      'closing ends every subscription without an error, and twice is as good as once',
+      'what is closed refuses everything, by a typed error',
+    ],
+  },
+];
+
+const chapters = [...backendChapters, closing];
+
+describe('the conformance suite of backends', () => {
+  it('finds nothing wrong with a backend that keeps every rule', async () => {
+    expect(await backendRulesBrokenBy(() => ({}), chapters, 10_000)).toEqual([]);
+  });
+
+  it.each(defects)('tells when $defect', async ({ change, told }) => {
+    const concerned = chapters.filter(({ rules }) => rules.some(({ name }) => told.includes(name)));
+    expect(await backendRulesBrokenBy(change, concerned)).toEqual(expect.arrayContaining([...told]));
+  });
+
+  it('names each rule once', () => {
+    const names = chapters.flatMap(({ name, rules }) => rules.map((rule) => `${name}: ${rule.name}`));
+    expect(new Set(names).size).toBe(names.length);
+  });
+});

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -63,7 +62,9 @@ const never: Death = { afterLines: Number.POSITIVE_INFINITY, afterMs: 0 };
 /** Runs the program until it ends or dies. @returns whether it was killed */
 const live = async (docs: string, data: string, death: Death): Promise<boolean> => {
   const child = crew(docs, data);
-  const exited = once(child, 'exit');
+  const exited = new Promise<string | number | null>((resolved, failed) => {
+    child.once('error', failed).once('exit', (code, signal) => resolved(signal ?? code));
+  });
   let output = '';
   child.stderr.on('data', (text) => (output += String(text)));
   let lines = 0;
@@ -77,11 +78,11 @@ const live = async (docs: string, data: string, death: Death): Promise<boolean> 
     lines += 1;
     lookAtTheClock();
   }
-  const [code, signal] = (await exited) as readonly [number | null, string | null];
+  const end = await exited;
   clearTimeout(timer);
-  if (signal === 'SIGKILL') return true;
-  if (code === 0) return false;
-  throw new Error(`Seed ${seed}: the program ended with ${code ?? signal} in ${data}:\n${output}`);
+  if (end === 'SIGKILL') return true;
+  if (end === 0) return false;
+  throw new Error(`Seed ${seed}: the program ended with ${end} in ${data}:\n${output}`);
 };
 
 /** All that came of a research: the report, and how often each event was recorded. */

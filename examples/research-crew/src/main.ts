@@ -13,6 +13,9 @@ import { ask } from './terminal/ask.js';
 import { LiveScreen, PlainScreen } from './terminal/screen.js';
 import { chooseMind, EndpointError } from './thinking/choose-mind.js';
 
+/** How long a stop may take: longer than the application gives its processors to finish. */
+const millisecondsToStop = 15_000;
+
 /** Why the run was ended from outside. */
 class Interrupted extends Error {}
 
@@ -26,6 +29,8 @@ const main = async (): Promise<number> => {
     // A second Ctrl-C does not wait: whatever is recorded is safe anyhow.
     if (stop.signal.aborted) process.exit(130);
     stop.abort(new Interrupted());
+    // Whatever hangs, a signal ends the program.
+    setTimeout(() => process.exit(130), millisecondsToStop).unref();
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt);
   // Whoever read the output is gone, `| head` for example.

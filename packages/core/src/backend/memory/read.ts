@@ -9,26 +9,25 @@ import type { StreamState } from './stream-state.js';
 /** The events of the whole log in the order asked for, up to where it ends now. */
 export function* readLog(log: Log, options: ReadAllOptions): Generator<StoredEvent, void, undefined> {
   const matches = compileFilter(options.filter);
-  for (const index of range(options, Number(options.after ?? -1n), log.events.length)) {
+  for (const index of range(options, log.events.length)) {
     const event = log.events[index];
     if (event !== undefined && matches(event)) yield event;
   }
 }
 
-/** Indexes from behind `after` (-1: from the end that the direction starts at) to `to`; position `n` has index `n - 1`. */
+/** Indexes from behind `after` to `to`, in a log of this length; position `n` has index `n - 1`. */
 function* range(
-  { direction, to }: ReadAllOptions,
-  after: number,
+  { direction, after, to }: ReadAllOptions,
   length: number,
 ): Generator<number, void, undefined> {
   if (direction === 'backwards') {
+    const first = after === undefined ? length - 1 : Math.min(Number(after) - 2, length - 1);
     const last = to === undefined ? 0 : Math.max(Number(to) - 1, 0);
-    for (let index = after < 0 ? length - 1 : Math.min(after - 2, length - 1); index >= last; index--) {
-      yield index;
-    }
+    for (let index = first; index >= last; index--) yield index;
   } else {
+    const first = after === undefined ? 0 : Math.max(Number(after), 0);
     const end = to === undefined ? length : Math.min(Number(to), length);
-    for (let index = Math.max(after, 0); index < end; index++) yield index;
+    for (let index = first; index < end; index++) yield index;
   }
 }
 

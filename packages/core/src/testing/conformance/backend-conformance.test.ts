@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Backend } from '../../backend/backend.js';
 import { CheckpointConflictError } from '../../backend/checkpoints.js';
-import { altered, backendRulesBrokenBy } from './broken-in-tests.js';
+import { memory } from '../../backend/memory/memory.js';
+import { UnsupportedError } from '../../log/errors.js';
+import { BackendTrial } from './backend-trial.js';
+import { altered, backendRulesBrokenBy, brokenRules } from './broken-in-tests.js';
 import { backendChapters } from './backend-conformance.js';
 import { closing } from './lifecycle.js';
 
@@ -162,5 +165,51 @@ describe('the conformance suite of backends', () => {
   it('names each rule once', () => {
     const names = chapters.flatMap(({ name, rules }) => rules.map((rule) => `${name}: ${rule.name}`));
     expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe('rules about what only some backends can do', () => {
+  it('are kept by a backend whose appends cannot join transactions, and says so', async () => {
+    const broken = await backendRulesBrokenBy(
+      (backend) => ({
+        events: altered(backend.events, {
+          capabilities: { ...backend.events.capabilities, transactionalAppend: false },
+        }),
+        transaction: (work) =>
+          backend.transaction((tx) =>
+            work(
+              altered(tx, {
+                append: async () => {
+                  throw new UnsupportedError('Appends cannot join transactions here.');
+                },
+              }),
+            ),
+          ),
+      }),
+      backendChapters,
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('are tried on two connections where there are two', async () => {
+    let closed = 0;
+    const broken = await brokenRules(backendChapters, async () => {
+      const backend = memory();
+      return new BackendTrial(
+        {
+          backend,
+          connect: async () =>
+            altered(backend, {
+              close: async () => {
+                closed += 1;
+              },
+            }),
+          close: () => backend.close(),
+        },
+        10_000,
+      );
+    });
+    expect(broken).toEqual([]);
+    expect(closed).toBeGreaterThan(0);
   });
 });

@@ -1,12 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { ConcurrencyError } from '../../log/errors.js';
+import { memory } from '../../backend/memory/memory.js';
+import { ConcurrencyError, UnsupportedError } from '../../log/errors.js';
 import type { AppendResult, EventStore, ExpectedVersion, StreamMetadata } from '../../log/event-store.js';
 import type { NewEvent } from '../../messages/event.js';
 import { newId } from '../../messages/ids.js';
 import { jsonCodec, type Codec } from '../../schema/codec.js';
-import { rulesBrokenBy, withBatches } from './broken-in-tests.js';
+import { altered, brokenRules, rulesBrokenBy, withBatches } from './broken-in-tests.js';
 import { eventStoreChapters } from './event-store-conformance.js';
+import { EventStoreTrial } from './event-store-trial.js';
 
 /** One way in which real stores have been wrong, and rules that must tell. */
 interface Defect {
@@ -459,5 +461,53 @@ describe('the conformance suite of the event store', () => {
       rules.map((rule) => `${name}: ${rule.name}`),
     );
     expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe('rules about what only some stores can do', () => {
+  const concerned = eventStoreChapters.filter(({ name }) =>
+    ['capabilities', 'appending to several streams', 'writers at the same time'].includes(name),
+  );
+
+  it('are kept by a store that outlives restarts and has several connections', async () => {
+    let closed = 0;
+    const broken = await brokenRules(concerned, async () => {
+      const { events } = memory();
+      const capabilities = { ...events.capabilities, durable: true, shared: true };
+      const connect = (): EventStore => altered(events, { capabilities });
+      const store = connect();
+      return new EventStoreTrial(
+        {
+          store,
+          connect: async () => ({
+            store: connect(),
+            close: async () => {
+              closed += 1;
+            },
+          }),
+          reopen: async () => connect(),
+          close: async () => {},
+        },
+        10_000,
+      );
+    });
+    expect(broken).toEqual([]);
+    expect(closed).toBeGreaterThan(0);
+  });
+
+  it('are kept by a store that cannot append to several streams, and says so', async () => {
+    const broken = await rulesBrokenBy(
+      (store) => ({
+        capabilities: { ...store.capabilities, multiStreamAppend: false },
+        appendAll: async (appends) => {
+          if (appends.length > 1 && new Set(appends.map(({ stream }) => stream)).size === appends.length) {
+            throw new UnsupportedError('This store appends to one stream at a time.');
+          }
+          return store.appendAll(appends);
+        },
+      }),
+      concerned,
+    );
+    expect(broken).toEqual([]);
   });
 });

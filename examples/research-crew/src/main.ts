@@ -76,6 +76,7 @@ const finish = (
   if (status === 'compensated') {
     say(`${colors.yellow(colors.bold('Not published:'))} ${reason}`);
     say('What had been done is undone, the last step first: the story says how.');
+    say('--fresh starts over.');
     return 0;
   }
   if (status === 'needs-person') {

@@ -82,7 +82,9 @@ export const run = async (
     await backend.open();
     const after = await backend.events.head();
     const before = (await eventsOf(backend, researchId)).length;
-    if (before > 0) screen.say(`${colors.bold('Goes on')}    from ${before} events recorded before`);
+    if (before > 0) {
+      screen.say(`${colors.bold('Goes on')}    from ${before} events recorded before (--fresh starts over)`);
+    }
     screen.say('');
     await app.start();
     const startMs = performance.now() - began;

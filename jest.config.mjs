@@ -57,6 +57,8 @@ export default {
   },
   testTimeout: 30_000,
   maxWorkers: 2,
+  // Every file that opens PGlite leaves its WebAssembly memory behind in the worker.
+  workerIdleMemoryLimit: '1500MB',
   coverageProvider: 'v8',
   coverageDirectory: 'coverage',
   coverageReporters: ['text-summary', 'lcov', 'json-summary'],

@@ -20,7 +20,7 @@ const repository = fileURLToPath(new URL('../../../', import.meta.url));
 /** What is read without `--docs`: what this repository says about itself. */
 const ownDocumentation: Shelf = {
   folder: repository,
-  only: ['README.md', 'CONTRIBUTING.md', 'docs', 'examples/research-crew/README.md'],
+  only: ['README.md', 'CONTRIBUTING.md', 'docs'],
 };
 
 const defaultQuestion =

@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -42,9 +43,11 @@ describe('reading the documents', () => {
     await writeFile(join(folder, 'photo.png'), 'png');
     await symlink(join(folder, 'nowhere'), join(folder, 'broken.md'));
     await symlink(folder, join(folder, 'circle'));
-    execFileSync('mkfifo', [join(folder, 'pipe.md')]);
+    const socket = createServer().listen(join(folder, 'pipe.md'));
+    await once(socket, 'listening');
 
     const { documents, passedOver } = await readDocuments({ folder });
+    socket.close();
     expect(documents).toEqual([{ name: 'deep/deeper/good.md', text: 'Good.' }]);
     expect(passedOver).toEqual([
       { name: 'binary.md', reason: 'is binary' },

@@ -66,7 +66,8 @@ export const readDocuments = async (shelf: Shelf): Promise<Documents> => {
       else passOver(path, text.unread);
     }
   }
-  if (otherKinds.length > 0) {
+  // Whoever names what is to be read knows what else there is.
+  if (otherKinds.length > 0 && shelf.only === undefined) {
     // One line for all: in a folder of programs there may be thousands.
     const examples = otherKinds.slice(0, 3).join(', ');
     passedOver.push({

@@ -96,7 +96,7 @@ const bestQuotes = (
 ): readonly Quote[] => {
   const sentences = findings.flatMap((finding) =>
     sentencesOf(finding)
-      .filter(({ text }) => text.length >= 30 && text.length <= 400 && /[.!:;)”"]$|\p{L}$/u.test(text))
+      .filter(({ text }) => text.length >= 30 && text.length <= 400)
       .map(({ text, line }) => ({ text, line, file: finding.file, terms: new Set(termsOf(text)) })),
   );
   const weight = new Map<string, number>();
@@ -106,8 +106,14 @@ const bestQuotes = (
   }
   const quotes = sentences
     .map(({ text, line, file, terms }): Quote => {
+      // Rows and items that are no whole sentence read badly as an answer.
+      const finished = /[.!?][)”"]?$/.test(text) ? 1 : 0.5;
       const hits = [...terms].reduce((sum, term) => sum + (weight.get(term) ?? 0), 0);
-      return { text, source: new Source({ file, line }), score: hits / Math.sqrt(8 + terms.size) };
+      return {
+        text,
+        source: new Source({ file, line }),
+        score: (hits * finished) / Math.sqrt(8 + terms.size),
+      };
     })
     .filter(({ score }) => score > 0)
     .toSorted((one, other) => other.score - one.score || compare(place(one), place(other)));

@@ -25,7 +25,7 @@ const swc = {
 async function measured() {
   const files = await readdir(new URL('packages/', import.meta.url), { recursive: true });
   return files
-    .filter((file) => /^[^/]+\/src\/.*\.ts$/.test(file) && !/\.test(-d)?\.ts$/.test(file))
+    .filter((file) => /^[^/]+\/src\/.*\.ts$/.test(file) && !/\.test(-d|-support)?\.ts$/.test(file))
     .filter((file) => {
       const source = readFileSync(new URL(`packages/${file}`, import.meta.url), 'utf8');
       const { code } = transformSync(source, {

@@ -11,7 +11,7 @@ import {
   rawUpcaster,
   rigRunner,
   until,
-} from '../testing/runner-rig.js';
+} from '../testing/runner-rig.test-support.js';
 import { ProcessorFailedError } from './errors.js';
 
 const nothing = { mode: 'each', handle: () => {} } as const;

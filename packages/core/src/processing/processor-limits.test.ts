@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { memory } from '../backend/memory/memory.js';
 import { Schema } from '../schema/schema.js';
-import { appendNumbers, rawUpcaster, rigRunner, signalled } from '../testing/runner-rig.js';
+import { appendNumbers, rawUpcaster, rigRunner, signalled } from '../testing/runner-rig.test-support.js';
 
 describe('A processor under load', () => {
   it('passes a position that was split only when all of it is handled', async () => {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { memory } from '../backend/memory/memory.js';
 import type { RecordedEvent } from '../messages/event.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
-import { appendNumbers, numberOf, rigRunner, until } from '../testing/runner-rig.js';
+import { appendNumbers, numberOf, rigRunner, until } from '../testing/runner-rig.test-support.js';
 
 /** How a try of an event goes: at once or after some turns of the event loop, well or not. */
 interface Try {

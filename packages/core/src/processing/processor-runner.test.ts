@@ -4,7 +4,7 @@ import { ConfigurationError } from '../error.js';
 import { currentContext, MessageContext, outgoingMetadata, withMetadata } from '../messages/context.js';
 import type { HandlerContext } from '../model/processor-definition.js';
 import { Schema } from '../schema/schema.js';
-import { appendNumbers, collector, rawUpcaster, rigRunner } from '../testing/runner-rig.js';
+import { appendNumbers, collector, rawUpcaster, rigRunner } from '../testing/runner-rig.test-support.js';
 
 const nothing = { mode: 'each', handle: () => {} } as const;
 

@@ -4,7 +4,7 @@ import { CheckpointConflictError } from '../../backend/checkpoints.js';
 import { memory } from '../../backend/memory/memory.js';
 import { UnsupportedError } from '../../log/errors.js';
 import { BackendTrial } from './backend-trial.js';
-import { altered, backendRulesBrokenBy, brokenRules } from './broken-in-tests.js';
+import { altered, backendRulesBrokenBy, brokenRules } from './broken-stores.test-support.js';
 import { backendChapters } from './backend-conformance.js';
 import { closing } from './lifecycle.js';
 

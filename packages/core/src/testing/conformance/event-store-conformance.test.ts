@@ -6,7 +6,7 @@ import type { AppendResult, EventStore, ExpectedVersion, StreamMetadata } from '
 import type { NewEvent } from '../../messages/event.js';
 import { newId } from '../../messages/ids.js';
 import { jsonCodec, type Codec } from '../../schema/codec.js';
-import { altered, brokenRules, rulesBrokenBy, withBatches } from './broken-in-tests.js';
+import { altered, brokenRules, rulesBrokenBy, withBatches } from './broken-stores.test-support.js';
 import { eventStoreChapters } from './event-store-conformance.js';
 import { EventStoreTrial } from './event-store-trial.js';
 

@@ -92,6 +92,11 @@ class Cards {
     return null;
   }
 
+  // A handler that does not look at the event says nothing about its type.
+  @On('typed.removed') @Key('boardId') removed(): null {
+    return null;
+  }
+
   helper(document: Board | undefined): Board | undefined {
     return document;
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { memory } from '../backend/memory/memory.js';
+import { CommandBus } from '../commands/command-bus.js';
 import { ConfigurationError } from '../error.js';
 import { Aggregate, Apply } from '../model/aggregate.js';
 import type { AggregateDefinition } from '../model/aggregate-definition.js';
@@ -114,6 +115,14 @@ describe('composing an application', () => {
   it('refuses what it does not know', () => {
     const unknown: Definition = { kind: 'gadget', name: 'g', definedAt: 'g.ts:1:1' };
     expect(() => compose(unknown)).toThrow('"g" (g.ts:1:1) is of kind "gadget", which cannot be registered');
+  });
+
+  it('pitfall 21: says what a handler lacks whose constructor parameters have no known types', () => {
+    class Unmarked {
+      constructor(readonly bus: CommandBus) {}
+      @CommandHandler(Ring) ring() {}
+    }
+    expect(() => compose(Unmarked)).toThrow(/Unmarked cannot be made.*add @injectable\(\)/);
   });
 
   it('refuses upcasters that lead nowhere, before anything starts', () => {

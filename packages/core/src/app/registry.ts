@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 import type { CommandBus } from '../commands/command-bus.js';
 import { ConfigurationError } from '../error.js';
 import type { AggregateDefinition, CommandHandlerDefinition } from '../model/aggregate-definition.js';
-import type { Definition } from '../model/definition.js';
+import type { Class, Definition } from '../model/definition.js';
 import { tokenOf, type HandlerClass } from '../model/handler-class.js';
 import type { MessageDefinition } from '../model/message-definition.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
@@ -176,12 +176,26 @@ export class Registry implements Composition {
     if (handler === undefined) return;
     const token = tokenOf(handler.class);
     if (this.container.isBound(token)) return;
-    const binding = this.container.bind(token).to(handler.class as Newable<object>);
+    const binding = bindTo(this.container, token, handler.class);
     if (handler.scope === 'message') return;
     binding.inSingletonScope();
     this.#singletons.add(token);
   }
 }
+
+/** @throws {ConfigurationError} the container cannot tell what the constructor takes */
+const bindTo = (container: Container, token: ServiceIdentifier, type: Class) => {
+  try {
+    return container.bind(token).to(type as Newable<object>);
+  } catch (error) {
+    throw new ConfigurationError(
+      `${type.name} cannot be made, since the types that its constructor takes are not known. Compilers emit them only with ` +
+        `"emitDecoratorMetadata", and only for a class with a decorator of its own: add @injectable() of inversify to ` +
+        `${type.name}, or name each dependency by @inject(…).`,
+      { cause: error },
+    );
+  }
+};
 
 const isInstallable = (definition: Definition): definition is InstallableDefinition =>
   'install' in definition && typeof definition.install === 'function';

@@ -26,5 +26,7 @@ export const failureReason = (subject: string, { error, event, attempts }: Failu
       ? ''
       : ` at event "${event.type}" (stream "${event.stream}", version ${event.version}, position ${event.position})`;
   const tries = attempts === 0 ? '' : ` after ${attempts} ${attempts === 1 ? 'try' : 'tries'}`;
-  return `${subject} has failed${where}${tries}: ${describeError(error)}. Mend the cause, then start it again; it goes on there.`;
+  // Most messages are sentences already.
+  const what = describeError(error).replace(/\.$/, '');
+  return `${subject} has failed${where}${tries}: ${what}. Mend the cause, then start it again; it goes on there.`;
 };

@@ -4,12 +4,14 @@ import type { AnyHandlerKey } from '../key.js';
 
 const keys = new MarkKind<AnyHandlerKey>('@Key');
 
-/** `Name`, if the method of that name takes an event of type `Event`; else no method is right. */
+/** `Name`, if the method of that name takes an event of type `Event`, or none at all; else no method is right. */
 type MethodTaking<Target, Name, Event> = Name extends keyof Target
   ? Target[Name] extends (event: infer Taken, ...rest: never[]) => unknown
-    ? Taken extends Event
+    ? unknown extends Taken
       ? Name
-      : never
+      : Taken extends Event
+        ? Name
+        : never
     : never
   : never;
 

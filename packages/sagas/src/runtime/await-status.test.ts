@@ -10,12 +10,12 @@ const job = decider({
   name: 'job',
   commands: ['start', 'end'],
   target: ({ data }) => data.key,
-  initialState: () => ({}),
+  initialState: () => ({ key: '' }),
   decide: (command: { type: 'start' | 'end'; data: { key: string } }) => ({
     type: command.type === 'start' ? ('started' as const) : ('ended' as const),
     data: command.data,
   }),
-  evolve: (state, _: { type: 'started' | 'ended'; data: { key: string } }) => state,
+  evolve: (_, { data }: { type: 'started' | 'ended'; data: { key: string } }) => data,
 });
 
 const keyOf = (data: unknown): string => (data as { readonly key: string }).key;
@@ -62,9 +62,8 @@ it('ends when the application stops', async () => {
   await app.send({ type: 'start', data: started.data });
   const sagas = app.get(Sagas);
   await sagas.waitFor('jobs', 'a', { status: 'waiting' });
-  const wait = expect(sagas.waitFor('jobs', 'a')).rejects.toThrow(
-    'stopped while "saga:jobs-a" was waited for',
-  );
-  await app.stop();
-  await wait;
+  const wait = sagas.waitFor('jobs', 'a');
+  const stopped = app.stop();
+  await expect(wait).rejects.toThrow('stopped while "saga:jobs-a" was waited for');
+  await stopped;
 });

@@ -1,0 +1,128 @@
+import { type Backend, memory } from '@tidemark/core';
+import { pglite } from '@tidemark/adapters/pglite';
+import { MapLog } from './bare/map-log.js';
+import { BarePgliteLog } from './bare/pglite-log.js';
+import { checkDone, type Group, rate } from './harness.js';
+import { sampleEvent, sampleEvents } from './sample-events.js';
+
+/** How much one side does in one round. */
+interface Load {
+  /** Callers at the same time, each waiting for its append before it makes the next. */
+  readonly callers: number;
+  readonly appendsByCaller: number;
+  readonly eventsByAppend: number;
+}
+
+/** Writes one append to a new stream and says at which position it ends. */
+type Append = (stream: string) => Promise<unknown>;
+
+/** The number of streams ever written to, on either side: each append makes a new one. */
+let streams = 0;
+
+const eventsIn = ({ callers, appendsByCaller, eventsByAppend }: Load): number =>
+  callers * appendsByCaller * eventsByAppend;
+
+/** Times a load, then counts what is in the store. */
+const write = async (load: Load, append: Append, count: () => Promise<number>): Promise<number> => {
+  const before = await count();
+  const speed = await rate(eventsIn(load), () =>
+    Promise.all(
+      Array.from({ length: load.callers }, async () => {
+        for (let done = 0; done < load.appendsByCaller; done += 1) {
+          streams += 1;
+          await append(`order-${streams}`);
+        }
+      }),
+    ),
+  );
+  checkDone('events written', (await count()) - before, eventsIn(load));
+  return speed;
+};
+
+const appendTo = ({ events }: Backend, size: number): Append => {
+  const single = [sampleEvent(1)];
+  const several = sampleEvents(size);
+  return (stream) => events.append(stream, size === 1 ? single : several, { expectedVersion: 'no-stream' });
+};
+
+const insertInto = (log: BarePgliteLog, size: number): Append => {
+  const single = sampleEvent(1);
+  const several = sampleEvents(size);
+  return (stream) => (size === 1 ? log.appendOne(stream, 0, single) : log.appendMany(stream, 0, several));
+};
+
+const countIn = async ({ events }: Backend): Promise<number> => {
+  let count = 0;
+  for await (const batch of events.readAll({ batchSize: 5_000 })) count += batch.length;
+  return count;
+};
+
+const countRows = (backend: Backend): Promise<number> =>
+  backend.transaction(async (tx) => {
+    const { rows } = await tx.query<{ count: bigint }>('SELECT count(*) AS count FROM tidemark.events');
+    return Number(rows[0]?.count);
+  });
+
+const sized = (name: string, { callers, eventsByAppend }: Load): string =>
+  `${name}, ${callers} ${callers === 1 ? 'caller' : 'callers'} × ${eventsByAppend} ${eventsByAppend === 1 ? 'event' : 'events'}`;
+
+const onPglite = (scale: number): Group => {
+  const loads: readonly Load[] = [
+    { callers: 1, appendsByCaller: 2_000 * scale, eventsByAppend: 1 },
+    { callers: 50, appendsByCaller: 40 * scale, eventsByAppend: 1 },
+    { callers: 1, appendsByCaller: 100 * scale, eventsByAppend: 100 },
+    { callers: 4, appendsByCaller: 25 * scale, eventsByAppend: 100 },
+  ];
+  return {
+    cases: loads.map((load) => ({ name: sized('PGlite', load), unit: 'events' })),
+    ours: async () => {
+      const backend = pglite();
+      await backend.open();
+      return {
+        runs: loads.map(
+          (load) => () => write(load, appendTo(backend, load.eventsByAppend), () => countRows(backend)),
+        ),
+        close: () => backend.close(),
+      };
+    },
+    bare: async () => {
+      const log = await BarePgliteLog.open();
+      const count = (): Promise<number> => log.count();
+      return {
+        runs: loads.map((load) => () => write(load, insertInto(log, load.eventsByAppend), count)),
+        close: () => log.close(),
+      };
+    },
+  };
+};
+
+const inMemory = (scale: number): Group => {
+  const loads: readonly Load[] = [
+    { callers: 1, appendsByCaller: 20_000 * scale, eventsByAppend: 1 },
+    { callers: 1, appendsByCaller: 400 * scale, eventsByAppend: 100 },
+  ];
+  return {
+    cases: loads.map((load) => ({ name: sized('memory', load), unit: 'events' })),
+    // A log of its own for each run, or the heap would grow from run to run.
+    ours: async () => ({
+      runs: loads.map((load) => async () => {
+        const backend = memory();
+        return write(load, appendTo(backend, load.eventsByAppend), () => countIn(backend));
+      }),
+    }),
+    bare: async () => ({
+      runs: loads.map((load) => async () => {
+        const log = new MapLog();
+        const events = sampleEvents(load.eventsByAppend);
+        return write(
+          load,
+          (stream) => log.append(stream, -1, events),
+          async () => log.size,
+        );
+      }),
+    }),
+  };
+};
+
+/** Writing: single events, many callers at once, and a hundred events a call. */
+export const append = (scale: number): readonly Group[] => [onPglite(scale), inMemory(scale)];

@@ -1,0 +1,24 @@
+import { append } from './append.js';
+import { dispatch } from './dispatch.js';
+import type { Benchmark } from './harness.js';
+import { processing } from './processing.js';
+import { read } from './read.js';
+
+const benchmarks: ReadonlyMap<string, Benchmark> = new Map([
+  ['append', append],
+  ['read', read],
+  ['process', processing],
+  ['dispatch', dispatch],
+]);
+
+/** The names of all benchmarks. */
+export const benchmarkNames: readonly string[] = [...benchmarks.keys()];
+
+/** @throws {Error} there is none of that name; it says which there are */
+export const benchmarkNamed = (name: string): Benchmark => {
+  const benchmark = benchmarks.get(name);
+  if (benchmark === undefined) {
+    throw new Error(`There is no benchmark "${name}". There are: ${benchmarkNames.join(', ')}.`);
+  }
+  return benchmark;
+};

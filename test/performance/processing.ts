@@ -1,0 +1,87 @@
+import { pglite } from '@tidemark/adapters/pglite';
+import { BarePgliteLog } from './bare/pglite-log.js';
+import type { Group } from './harness.js';
+import {
+  eventsIn,
+  preparedBarePglite,
+  preparedMap,
+  preparedMemory,
+  preparedPglite,
+} from './prepared-logs.js';
+import { catchUpBare, catchUpInTransactions, catchUpOnMap, catchUpOurs } from './process/catch-up.js';
+import { followBare, followOurs } from './process/live.js';
+import { projectBare, projectOurs } from './process/project.js';
+
+const onPglite = (scale: number): Group => {
+  const streams = 20 * scale;
+  const events = eventsIn(streams);
+  return {
+    cases: [
+      { name: `PGlite, catch-up with ${events}, no-op handler`, unit: 'events' },
+      { name: `PGlite, catch-up with ${events}, no-op batches in transactions`, unit: 'events' },
+      { name: `PGlite, document projection of ${events}`, unit: 'events' },
+    ],
+    ours: async () => {
+      const backend = await preparedPglite(streams);
+      return {
+        runs: [
+          () => catchUpOurs(backend, events),
+          () => catchUpInTransactions(backend, events),
+          () => projectOurs(backend, events),
+        ],
+        close: () => backend.close(),
+      };
+    },
+    bare: async () => {
+      const log = await preparedBarePglite(streams);
+      return {
+        runs: [
+          () => catchUpBare(log, events),
+          () => catchUpBare(log, events),
+          () => projectBare(log, events),
+        ],
+        close: () => log.close(),
+      };
+    },
+  };
+};
+
+/** On databases of their own, which are empty: the way of one event is to be seen, not that of many. */
+const liveOnPglite = (scale: number): Group => {
+  const events = 500 * scale;
+  return {
+    cases: [{ name: 'PGlite, append → handled, one after the other', unit: 'events' }],
+    ours: async () => {
+      const backend = pglite();
+      await backend.open();
+      return { runs: [() => followOurs(backend, events)], close: () => backend.close() };
+    },
+    bare: async () => {
+      const log = await BarePgliteLog.open();
+      return { runs: [() => followBare(log, events)], close: () => log.close() };
+    },
+  };
+};
+
+const inMemory = (scale: number): Group => {
+  const streams = 50 * scale;
+  const events = eventsIn(streams);
+  return {
+    cases: [{ name: `memory, catch-up with ${events}, no-op handler`, unit: 'events' }],
+    ours: async () => {
+      const backend = await preparedMemory(streams);
+      return { runs: [() => catchUpOurs(backend, events)] };
+    },
+    bare: async () => {
+      const log = await preparedMap(streams);
+      return { runs: [() => catchUpOnMap(log)] };
+    },
+  };
+};
+
+/** Following the log: catching up, building a read model, and the way of a single event. */
+export const processing = (scale: number): readonly Group[] => [
+  onPglite(scale),
+  liveOnPglite(scale),
+  inMemory(scale),
+];

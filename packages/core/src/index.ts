@@ -1,4 +1,9 @@
-// The public API of @tidemark/core: one group a station of the path, in the order in which a message passes them.
+/**
+ * Messages, aggregates, commands, the log and the processor runtime: one group a station of the path, in the order in which
+ * a message passes them.
+ *
+ * @module @tidemark/core
+ */
 
 export { ConfigurationError, TidemarkError } from './error.js';
 export { sleep, systemClock, type Clock } from './clock.js';

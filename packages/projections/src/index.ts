@@ -1,4 +1,8 @@
-// The public API of @tidemark/projections: describing projections, then using them.
+/**
+ * Read models that follow the log: describing projections, then using them.
+ *
+ * @module @tidemark/projections
+ */
 
 // Describing
 export {

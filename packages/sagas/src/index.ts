@@ -1,4 +1,8 @@
-/** Long-running workflows whose every decision is an event. */
+/**
+ * Long-running workflows whose every decision is an event.
+ *
+ * @module @tidemark/sagas
+ */
 
 // A saga from a class
 export {

@@ -1,4 +1,8 @@
-/** The embedded backend: PostgreSQL in the process. */
+/**
+ * The embedded backend: PostgreSQL in the process.
+ *
+ * @module @tidemark/adapters/pglite
+ */
 
 export { pglite, type PgliteOptions } from './pglite.js';
 export { FolderInUseError } from './folder-lock.js';

@@ -57,7 +57,7 @@ export class UnknownMessageError extends TidemarkError {
 export class DuplicateNameError extends ConfigurationError {
   /**
    * @param kind what both are, e.g. `event`
-   * @param name the name that both claim
+   * @param duplicate the name that both claim
    * @param places where the two are defined, as `file:line:column`
    */
   constructor(

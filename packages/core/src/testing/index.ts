@@ -1,4 +1,8 @@
-// The public API of @tidemark/core/testing.
+/**
+ * For tests: given, when, then; a clock that is turned by hand; whole applications; the rules that every store must keep.
+ *
+ * @module @tidemark/core/testing
+ */
 
 export { manualClock, type ManualClock } from './manual-clock.js';
 

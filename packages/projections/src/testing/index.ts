@@ -1,2 +1,7 @@
-// The public API of @tidemark/projections/testing: given these events, then these documents.
+/**
+ * Tests of projections: given these events, then these documents.
+ *
+ * @module @tidemark/projections/testing
+ */
+
 export { type GivenEvent, Projecting, projecting, type ProjectingOptions } from './projecting.js';

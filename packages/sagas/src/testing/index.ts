@@ -1,4 +1,9 @@
-/** Tests of sagas in the words of their domain. */
+/**
+ * Tests of sagas in the words of their domain.
+ *
+ * @module @tidemark/sagas/testing
+ */
+
 export {
   SagaOutcome,
   SagaScenario,

@@ -229,6 +229,23 @@ describe('the saga in an application', () => {
     await expect(sagas.get('other', 'o-6')).rejects.toThrow('No saga "other" is registered');
   });
 
+  it('links every event to the one that it follows from, through commands and timers', async () => {
+    await app.send(new PlaceOrder('broke-2', ['vase'], 5), { metadata: { userId: 'bob' } });
+    await reaches('broke-2', 'compensated');
+    const seen = new Set<string>();
+    const withoutCause: string[] = [];
+    for await (const batch of backend.events.readAll()) {
+      for (const { id, type, metadata } of batch) {
+        seen.add(id);
+        if (metadata.causingEventId === undefined) withoutCause.push(type);
+        else expect(seen).toContain(metadata.causingEventId);
+        expect([type, metadata.userId]).toEqual([type, 'bob']);
+      }
+    }
+    expect([...seen].length).toBeGreaterThan(4);
+    expect(withoutCause).toEqual(['order.placed']);
+  });
+
   it('gives everything that it causes the correlation of its beginning, and itself as the saga', async () => {
     const { events } = await app.send(new PlaceOrder('o-7', ['vase'], 5), { metadata: { userId: 'bob' } });
     await reaches('o-7', 'running');

@@ -1,11 +1,4 @@
-import type { CommandMiddleware, RecordedEvent } from '@tidemark/core';
-
-/**
- * An event names the command that caused it, and commands are not in the log. This middleware notes on the events what
- * caused the command, so that the chain can be followed from the log alone.
- */
-export const noteCause: CommandMiddleware = (command, next) =>
-  next({ ...command, metadata: { ...command.metadata, causedBy: command.metadata.causationId } });
+import type { RecordedEvent } from '@tidemark/core';
 
 /** An event with what it caused. */
 export interface Effect {
@@ -38,7 +31,7 @@ const causeOf = (
   { metadata, position }: RecordedEvent,
   byId: ReadonlyMap<string, RecordedEvent>,
 ): RecordedEvent | undefined => {
-  const cause = byId.get(metadata.causationId ?? '') ?? byId.get(String(metadata['causedBy']));
+  const cause = byId.get(metadata.causingEventId ?? '');
   // A cause comes before its effect, so following causes always ends.
   return cause !== undefined && cause.position < position ? cause : undefined;
 };

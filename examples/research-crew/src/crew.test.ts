@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { deterministicId, memory, newId, type Application, type Backend } from '@tidemark/core';
 import { Projections } from '@tidemark/projections';
 import { Desks } from './agents/desks.js';
+import { Pace } from './agents/pace.js';
 import { Sabotage, breakableSteps, type BreakableStep } from './agents/sabotage.js';
 import { Board } from './board.js';
 import { causalTree, type Effect } from './causes.js';
@@ -54,6 +55,7 @@ describe('the crew', () => {
       mind: new ExtractiveMind(),
       reports: new Reports(folder),
       desks: new Desks(2),
+      pace: new Pace(0),
       sabotage: new Sabotage(fail),
     });
     await app.start();

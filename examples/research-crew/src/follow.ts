@@ -81,7 +81,6 @@ const decide = async (
   approval: { readonly name: string; readonly question: string },
   signal: AbortSignal,
 ): Promise<boolean> => {
-  following.screen.rest();
   const { answer, by } = await following.answer(approval.question);
   signal.throwIfAborted();
   if (answer === 'later') return false;

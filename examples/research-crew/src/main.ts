@@ -37,8 +37,9 @@ const main = async (): Promise<number> => {
   process.stdout.on('error', interrupt);
 
   const answer: Following['answer'] = async (question) => {
-    if (options.approve) return { answer: 'yes', by: 'the option --approve' };
+    if (options.approve) return { answer: 'yes', by: '--approve' };
     if (!isTerminal || !process.stdin.isTTY) return { answer: 'later', by: '' };
+    screen.rest();
     return {
       answer: (await ask(question, stop.signal, interrupt)) ?? 'later',
       by: 'the person at the terminal',

@@ -10,6 +10,8 @@ export interface Options {
   /** Absolute path of the folder for all that the program keeps. */
   readonly data: string;
   readonly researchers: number;
+  /** Least milliseconds that an agent's work takes; `undefined` leaves it to the screen. */
+  readonly pace: number | undefined;
   readonly fail: BreakableStep | undefined;
   readonly fresh: boolean;
   readonly approve: boolean;
@@ -38,6 +40,11 @@ export const readOptions = (parameters: readonly string[]): Options => {
     .option('--question <text>', 'what to find out', textOf, defaultQuestion)
     .option('--data <folder>', 'where events and reports are kept', '.tidemark/research-crew')
     .option('--researchers <number>', 'how many search side by side, from 1 to 16', researchersOf, 3)
+    .option(
+      '--pace <milliseconds>',
+      'least time an agent takes, to watch it (default: 500 on a terminal, else 0)',
+      paceOf,
+    )
     .addOption(
       new Option('--fail <step>', 'the agent of this step fails for good: shows compensation').choices(
         breakableSteps,
@@ -47,14 +54,16 @@ export const readOptions = (parameters: readonly string[]): Options => {
     .option('--approve', 'publish without asking a person', false)
     .parse(parameters, { from: 'user' });
   const { docs, data, ...rest } = command.opts<
-    Omit<Options, 'shelf' | 'data' | 'fail'> & {
+    Omit<Options, 'shelf' | 'data' | 'fail' | 'pace'> & {
       readonly docs?: string;
       readonly data: string;
+      readonly pace?: number;
       readonly fail?: BreakableStep;
     }
   >();
   return {
     ...rest,
+    pace: rest.pace,
     fail: rest.fail,
     shelf: docs === undefined ? ownDocumentation : { folder: resolve(docs) },
     data: resolve(data),
@@ -66,6 +75,14 @@ const textOf = (text: string): string => {
   if (question === '' || question.length > 2_000)
     throw new InvalidArgumentError('Ask 1 to 2,000 characters.');
   return question;
+};
+
+const paceOf = (text: string): number => {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0 || number > 60_000) {
+    throw new InvalidArgumentError('Give a whole number from 0 to 60,000.');
+  }
+  return number;
 };
 
 const researchersOf = (text: string): number => {

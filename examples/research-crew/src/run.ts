@@ -4,6 +4,7 @@ import { Projections } from '@tidemark/projections';
 import { Sagas, type SagaView } from '@tidemark/sagas';
 import colors from 'picocolors';
 import { Desks } from './agents/desks.js';
+import { Pace } from './agents/pace.js';
 import { Sabotage } from './agents/sabotage.js';
 import { Board } from './board.js';
 import { causalTree } from './causes.js';
@@ -23,6 +24,9 @@ import type { ChosenMind } from './thinking/choose-mind.js';
 
 /** Parent of the ids of all researches: an arbitrary UUID that never changes. */
 const researches = '8f14e45f-ceea-467f-a0e6-5d2a4c1b7d90';
+
+/** Slow enough to follow on a terminal, and to pull the plug half-way. */
+const watchablePaceMs = 500;
 
 export interface Surroundings {
   readonly screen: Screen;
@@ -73,6 +77,7 @@ export const run = async (
     mind: chosen.mind,
     reports,
     desks: new Desks(options.researchers),
+    pace: new Pace(options.pace ?? (screen.isLive ? watchablePaceMs : 0)),
     sabotage: new Sabotage(options.fail),
     middleware: [countCommands],
   });
@@ -103,7 +108,8 @@ export const run = async (
     };
     section('The story of the saga', storyLines(await app.get(Sagas).story('research', researchId)));
     section('Who caused what', treeLines(causalTree(events, isTold)));
-    section('The board', board === undefined ? [] : boardTable(board, new Date(), 110));
+    // On a terminal it stands there already, as the last picture of the live view.
+    if (board !== undefined && !screen.isLive) section('The board', boardTable(board, new Date(), 110));
     section('Figures', figureLines({ events: events.length, before, commands, startMs, workMs }));
     return saga;
   } finally {

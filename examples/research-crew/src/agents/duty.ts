@@ -1,5 +1,6 @@
 import { ValidationError, deterministicId, type Application, type HandlerContext } from '@tidemark/core';
 import { OutOfOrderError } from '../domain/out-of-order-error.js';
+import { Pace } from './pace.js';
 
 /** One piece of work as an agent takes it on. */
 export interface Duty {
@@ -30,7 +31,7 @@ export const fulfil = async (app: Application, duty: Duty): Promise<void> => {
 
   let result: object;
   try {
-    result = await duty.work();
+    result = await context.services.get(Pace).keep(() => duty.work(), context.signal);
   } catch (error) {
     // Where the program is being stopped, the work has not failed: it is done at the next start.
     context.signal.throwIfAborted();

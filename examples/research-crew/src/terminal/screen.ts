@@ -8,6 +8,8 @@ import { oneLine } from './one-line.js';
 
 /** Where a person sees what the crew does. */
 export interface Screen {
+  /** True if it shows the board as it changes, for a person to watch. */
+  readonly isLive: boolean;
   /** A line that stays. */
   say(line: string): void;
   /** Something happened. */
@@ -18,6 +20,7 @@ export interface Screen {
 
 /** One line for each event: for files, pipes and logs. */
 export class PlainScreen implements Screen {
+  readonly isLive = false;
   readonly #out: NodeJS.WritableStream;
 
   constructor(out: NodeJS.WritableStream) {
@@ -43,6 +46,7 @@ const millisecondsPerFrame = 100;
 
 /** The read model itself, redrawn in place while it changes: for terminals. */
 export class LiveScreen implements Screen {
+  readonly isLive = true;
   readonly #out: NodeJS.WriteStream;
   readonly #frame;
   #board: ResearchBoard | undefined;

@@ -127,6 +127,15 @@ describe('the context of a message', () => {
     expect(causes).toEqual([undefined, asked?.id]);
     await app.stop();
   });
+
+  it('leads through the log from event to event, past the commands between them, which are not there', async () => {
+    const { app, backend } = await testApp({ register: [Talk, Agent, Answered] });
+    await app.waitFor(await app.send(new Ask('t-1')));
+    const [asked, answered] = await all(backend);
+    expect(asked?.metadata.causingEventId).toBeUndefined();
+    expect(answered?.metadata.causingEventId).toBe(asked?.id);
+    await app.stop();
+  });
 });
 
 describe('dependencies of handlers', () => {

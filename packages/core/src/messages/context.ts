@@ -12,6 +12,8 @@ export interface ServiceScope {
 export interface MessageContextInit {
   /** Id of the message being handled: the cause of all that follows. Default: none. */
   readonly messageId?: string | undefined;
+  /** True if that message is a recorded event. Default: false. */
+  readonly isEvent?: boolean | undefined;
   /** Metadata of the message being handled. Default: none; a new correlation starts. */
   readonly metadata?: Metadata | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -36,6 +38,8 @@ const noServices: ServiceScope = {
 export class MessageContext {
   /** Id of the message being handled. */
   readonly messageId: string | undefined;
+  /** True if that message is a recorded event. */
+  readonly isEvent: boolean;
   /** Aborted when the work should stop: the application stops, or this node has lost the work to another. */
   readonly signal: AbortSignal;
   /** True while recorded events are being handled again: leave side effects out. */
@@ -47,6 +51,7 @@ export class MessageContext {
 
   constructor(init: MessageContextInit = {}) {
     this.messageId = init.messageId;
+    this.isEvent = init.isEvent ?? false;
     this.signal = init.signal ?? neverAborted;
     this.isReplay = init.isReplay ?? false;
     this.services = init.services ?? noServices;
@@ -86,6 +91,7 @@ export class MessageContext {
       ...this.#metadata,
       correlationId: this.#metadata.correlationId ?? this.messageId ?? newId(),
       causationId: this.messageId ?? this.#metadata.causationId,
+      causingEventId: this.isEvent ? this.messageId : this.#metadata.causingEventId,
     };
     return this.#outgoing;
   }
@@ -117,6 +123,7 @@ export const withMetadata = <Result>(metadata: Metadata, work: () => Result): Re
   const surrounding = currentContext();
   return new MessageContext({
     messageId: surrounding?.messageId,
+    isEvent: surrounding?.isEvent,
     metadata: { ...surrounding?.metadata, ...metadata },
     signal: surrounding?.signal,
     isReplay: surrounding?.isReplay,

@@ -36,7 +36,7 @@ class EventContext extends MessageContext implements HandlerContext {
     signal: AbortSignal,
     services: ServiceScope,
   ) {
-    super({ messageId: event.id, metadata: event.metadata, signal, services });
+    super({ messageId: event.id, isEvent: true, metadata: event.metadata, signal, services });
   }
 }
 

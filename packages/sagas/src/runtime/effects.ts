@@ -73,13 +73,13 @@ export class Effects {
     switch (event.kind) {
       case 'step-requested':
       case 'retry-due':
-        await this.#schedule(key, event, recorded);
+        await this.#schedule(key, event, recorded, context);
         return this.#sendStep(key, attemptOf(event), recorded, context);
       case 'attempt-failed':
       case 'inverse-failed':
       case 'timer-set':
       case 'approval-requested':
-        return this.#schedule(key, event, recorded);
+        return this.#schedule(key, event, recorded, context);
       case 'timer-fired':
         await this.take(key, { kind: 'timer-fired', timer: event.data.timer }, sourceOf(recorded, context));
         return;
@@ -101,10 +101,15 @@ export class Effects {
     }
   }
 
-  async #schedule(key: string, event: SagaEvent, recorded: RecordedEvent): Promise<void> {
+  async #schedule(
+    key: string,
+    event: SagaEvent,
+    recorded: RecordedEvent,
+    context: HandlerContext,
+  ): Promise<void> {
     const row = await this.#instances.look(this.#behaviour, key, recorded.version, (instance) =>
       instance.status === 'running' || instance.status === 'compensating'
-        ? timerRow(instance, event, recorded.recordedAt)
+        ? timerRow(instance, event, recorded.recordedAt, context.outgoing())
         : undefined,
     );
     if (row !== undefined) await this.#timers.schedule(row);

@@ -26,12 +26,12 @@ export const install = (definition: SagaDefinition, composition: Composition): v
   });
   const effects = new Effects(definition.behaviour, { instances, commands, timers, clock });
   timers.handle(timerTarget(definition.name), async (timer) => {
-    const { key, input } = payloadOf(timer);
+    const { key, input, metadata } = payloadOf(timer);
     // Recorded first: the saga's processor reacts when it reads that the time has come.
     await effects.take(key, input, {
       id: deterministicId(timer.id, 'due'),
       at: timer.dueAt,
-      metadata: {},
+      metadata,
     });
   });
   composition.addProcessor(sagaProcessor(definition, effects));

@@ -1,4 +1,4 @@
-import { deterministicId, type RecordedEvent, type Timer } from '@tidemark/core';
+import { deterministicId, type Metadata, type RecordedEvent, type Timer } from '@tidemark/core';
 import type { ApprovalDecision, SagaEvent } from '../model/events.js';
 import type { SagaInstance } from '../model/instance.js';
 import type { SagaInput } from '../model/transition.js';
@@ -10,6 +10,8 @@ export interface TimerPayload {
     SagaInput,
     { readonly kind: 'timer-due' | 'deadline-due' | 'retry-due' | 'inverse-retry-due' | 'approval-due' }
   >;
+  /** Flows from what asked for the timer to what comes of it. */
+  readonly metadata: Metadata;
 }
 
 /** Whom the timers of a saga are for. */
@@ -25,13 +27,19 @@ const timerId = (setId: string): string => deterministicId(setId, 'timer');
  *
  * @param event as recorded: times count from when it was, by the store's clock
  * @param instance as of the event or later
+ * @param metadata of messages that the event causes
  */
-export const timerRow = (instance: SagaInstance, event: SagaEvent, recordedAt: Date): Timer | undefined => {
+export const timerRow = (
+  instance: SagaInstance,
+  event: SagaEvent,
+  recordedAt: Date,
+  metadata: Metadata,
+): Timer | undefined => {
   const row = (id: string, afterMs: number, input: TimerPayload['input']): Timer => ({
     id,
     target: timerTarget(instance.saga),
     dueAt: new Date(recordedAt.getTime() + afterMs),
-    payload: { key: instance.key, input } satisfies TimerPayload,
+    payload: { key: instance.key, input, metadata } satisfies TimerPayload,
   });
   switch (event.kind) {
     case 'step-requested':

@@ -242,7 +242,7 @@ describe('the saga in an application', () => {
         expect([type, metadata.userId]).toEqual([type, 'bob']);
       }
     }
-    expect([...seen].length).toBeGreaterThan(4);
+    expect(seen.size).toBeGreaterThan(4);
     expect(withoutCause).toEqual(['order.placed']);
   });
 

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { memory } from '../backend/memory/memory.js';
-import { appendNumbers, backendWith, numberOf, rigRunner, signalled, until } from '../testing/runner-rig.test-support.js';
+import {
+  appendNumbers,
+  backendWith,
+  numberOf,
+  rigRunner,
+  signalled,
+  until,
+} from '../testing/runner-rig.test-support.js';
 
 const nothing = { mode: 'each', handle: () => {} } as const;
 

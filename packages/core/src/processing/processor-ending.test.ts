@@ -3,7 +3,13 @@ import { describe, expect, it } from '@jest/globals';
 import { memory } from '../backend/memory/memory.js';
 import { WaitTimeoutError } from '../observation/position-waiters.js';
 import { manualClock } from '../testing/manual-clock.js';
-import { appendNumbers, collector, numberOf, rigRunner, signalled } from '../testing/runner-rig.test-support.js';
+import {
+  appendNumbers,
+  collector,
+  numberOf,
+  rigRunner,
+  signalled,
+} from '../testing/runner-rig.test-support.js';
 
 describe.each(['each', 'transaction'] as const)(
   'A processor that is paused or ended with delivery %s',

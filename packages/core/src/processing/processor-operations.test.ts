@@ -2,7 +2,13 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { memory } from '../backend/memory/memory.js';
-import { appendNumbers, backendWith, numberOf, rigRunner, signalled } from '../testing/runner-rig.test-support.js';
+import {
+  appendNumbers,
+  backendWith,
+  numberOf,
+  rigRunner,
+  signalled,
+} from '../testing/runner-rig.test-support.js';
 
 type Operation = 'start' | 'resume' | 'pause' | 'drain' | 'stop';
 

@@ -4,6 +4,7 @@ import { plainArray, textArray } from '../array-literal.js';
 import { jsonArray } from '../binary-array.js';
 import type { SqlParameter, SqlRow, SqlSession } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
+import { appendSingle } from './append-single.js';
 
 /** An append that was checked and encoded: nothing about it can fail any more but the database's answer. */
 export interface EncodedAppend {
@@ -80,12 +81,14 @@ const columnsOf = (events: readonly EncodedEvent[]): readonly SqlParameter[] => 
 
 /** Calls the append functions. Time is the database's, unless a clock is given. */
 export class AppendFunctions {
+  readonly #single: string;
   readonly #one: string;
   readonly #many: string;
   readonly #clock: Clock | undefined;
 
   constructor(names: SchemaNames, clock: Clock | undefined) {
     this.#clock = clock;
+    this.#single = names.fill(appendSingle);
     this.#one = names.fill(
       'SELECT {schema}.append_one($1::text, $2::integer, $3::boolean, $4::uuid[], $5::text[], $6::integer[], $7::json[], $8::json[], $9::timestamptz)',
     );
@@ -96,14 +99,32 @@ export class AppendFunctions {
 
   async one(session: SqlSession, append: EncodedAppend): Promise<AppendOutcome> {
     const { stream, expected, events } = append;
-    const { rows } = await session.run(this.#one, [
-      stream,
-      String(expectedCode(expected)),
-      String(isGiven(events)),
-      ...columnsOf(events),
+    const [only, second] = events;
+    const conditions = [stream, String(expectedCode(expected)), String(isGiven(events))];
+    if (only !== undefined && second === undefined) {
+      const row = await this.#unhindered(session, only, conditions);
+      if (row !== undefined) return outcomeOf(row, append);
+    }
+    const { rows } = await session.run(this.#one, [...conditions, ...columnsOf(events), this.#now()]);
+    return outcomeOf(rows[0], append);
+  }
+
+  /** Appends one event; no row if something stands in its way, and nothing was written. */
+  async #unhindered(
+    session: SqlSession,
+    { id, type, schemaVersion, data, metadata }: EncodedEvent,
+    conditions: readonly SqlParameter[],
+  ): Promise<SqlRow | undefined> {
+    const { rows } = await session.run(this.#single, [
+      ...conditions,
+      id,
+      type,
+      String(schemaVersion),
+      data,
+      metadata,
       this.#now(),
     ]);
-    return outcomeOf(rows[0], append);
+    return rows[0];
   }
 
   /**

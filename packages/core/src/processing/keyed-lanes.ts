@@ -114,12 +114,13 @@ export class KeyedLanes<Item> {
   }
 
   #follow(lane: Lane<Item>, outcome: LaneOutcome | Promise<LaneOutcome>): void {
-    if (outcome instanceof Promise) void this.#settleLater(lane, outcome);
-    else this.#settle(lane, outcome);
+    if (!(outcome instanceof Promise)) return this.#settle(lane, outcome);
+    // Not in an asynchronous function: that would cost one more promise for each event.
+    void outcome.then((settled) => this.#settleLater(lane, settled));
   }
 
-  async #settleLater(lane: Lane<Item>, outcome: Promise<LaneOutcome>): Promise<void> {
-    this.#settle(lane, await outcome);
+  #settleLater(lane: Lane<Item>, outcome: LaneOutcome): void {
+    this.#settle(lane, outcome);
     this.#startReady();
   }
 

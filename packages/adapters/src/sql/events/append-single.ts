@@ -1,9 +1,11 @@
+const andIdIsNew = `AND NOT EXISTS (SELECT FROM {schema}.events e WHERE e.id = $3::uuid AND e.stream = $1::text)`;
+
 /**
  * Appends one event if nothing stands in its way, which is nearly always, in one plain statement: no function is called and
  * no array is read. It answers as append_one does, or with no row: then nothing was written, and append_one must decide.
  *
- * Parameters: stream, expected version (as of append_one), whether the id was given, id, type, schema version, data,
- * metadata, time of recording or NULL.
+ * Parameters: stream, expected version (as of append_one), id, type, schema version, data, metadata, time of recording or
+ * NULL.
  *
  * What append_one does step by step must hold here too:
  *
@@ -13,11 +15,13 @@
  *   lock is there when the position is drawn.
  * - All conditions stand between the two: whoever is refused draws none.
  * - The unique index on (stream, version) decides races; who loses waits for the winner and gets no row.
+ *
+ * @param idGiven whether the id may be in the stream already, and must be looked for
  */
-export const appendSingle = `
+export const appendSingle = (idGiven: boolean): string => `
 INSERT INTO {schema}.events
-  SELECT nextval('{schema}.positions'), $1::text, before.version + 1, $4::uuid, $5::text, $6::integer, $7::json, $8::json,
-         coalesce($9::timestamptz, clock_timestamp())
+  SELECT nextval('{schema}.positions'), $1::text, before.version + 1, $3::uuid, $4::text, $5::integer, $6::json, $7::json,
+         coalesce($8::timestamptz, clock_timestamp())
     FROM (
       SELECT pg_advisory_xact_lock_shared({reservations} | p.last_value) AS reservation,
              coalesce((
@@ -29,9 +33,7 @@ INSERT INTO {schema}.events
       AND NOT EXISTS (
         SELECT FROM {schema}.streams s WHERE s.stream = $1::text AND (s.tombstoned OR s.first_version > 0)
       )
-      AND NOT ($3::boolean AND EXISTS (
-        SELECT FROM {schema}.events e WHERE e.id = $4::uuid AND e.stream = $1::text
-      ))
+      ${idGiven ? andIdIsNew : ''}
   ON CONFLICT (stream, version) DO NOTHING
   RETURNING ARRAY[0, version, position, NULL]
 `;

@@ -82,13 +82,15 @@ const columnsOf = (events: readonly EncodedEvent[]): readonly SqlParameter[] => 
 /** Calls the append functions. Time is the database's, unless a clock is given. */
 export class AppendFunctions {
   readonly #single: string;
+  readonly #singleGiven: string;
   readonly #one: string;
   readonly #many: string;
   readonly #clock: Clock | undefined;
 
   constructor(names: SchemaNames, clock: Clock | undefined) {
     this.#clock = clock;
-    this.#single = names.fill(appendSingle);
+    this.#single = names.fill(appendSingle(false));
+    this.#singleGiven = names.fill(appendSingle(true));
     this.#one = names.fill(
       'SELECT {schema}.append_one($1::text, $2::integer, $3::boolean, $4::uuid[], $5::text[], $6::integer[], $7::json[], $8::json[], $9::timestamptz)',
     );
@@ -100,23 +102,30 @@ export class AppendFunctions {
   async one(session: SqlSession, append: EncodedAppend): Promise<AppendOutcome> {
     const { stream, expected, events } = append;
     const [only, second] = events;
-    const conditions = [stream, String(expectedCode(expected)), String(isGiven(events))];
     if (only !== undefined && second === undefined) {
-      const row = await this.#unhindered(session, only, conditions);
+      const row = await this.#unhindered(session, stream, expected, only);
       if (row !== undefined) return outcomeOf(row, append);
     }
-    const { rows } = await session.run(this.#one, [...conditions, ...columnsOf(events), this.#now()]);
+    const { rows } = await session.run(this.#one, [
+      stream,
+      String(expectedCode(expected)),
+      String(isGiven(events)),
+      ...columnsOf(events),
+      this.#now(),
+    ]);
     return outcomeOf(rows[0], append);
   }
 
   /** Appends one event; no row if something stands in its way, and nothing was written. */
   async #unhindered(
     session: SqlSession,
-    { id, type, schemaVersion, data, metadata }: EncodedEvent,
-    conditions: readonly SqlParameter[],
+    stream: string,
+    expected: ExpectedVersion,
+    { id, idGiven, type, schemaVersion, data, metadata }: EncodedEvent,
   ): Promise<SqlRow | undefined> {
-    const { rows } = await session.run(this.#single, [
-      ...conditions,
+    const { rows } = await session.run(idGiven ? this.#singleGiven : this.#single, [
+      stream,
+      String(expectedCode(expected)),
       id,
       type,
       String(schemaVersion),

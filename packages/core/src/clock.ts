@@ -1,5 +1,6 @@
 /** Time as the framework sees it; tests put in one that they control. */
 export interface Clock {
+  /** The time of this moment. */
   now(): Date;
   /** Calls back once after so many milliseconds, unless cancelled by the returned function. Does not keep the process alive on its own where `unref` is true (default: false). */
   after(milliseconds: number, callback: () => void, options?: { readonly unref?: boolean }): () => void;

@@ -49,7 +49,14 @@ export interface DocumentHandler<Document = object> {
   readonly type: string;
   /** The method or place it was defined at, for messages. */
   readonly label: string;
+  /**
+   * Keys of the documents that the event belongs to; none (`undefined` or an empty list) skips it.
+   *
+   * @param event the event's data, an instance where its type has a class
+   * @throws {InvalidDocumentError} the property that should hold the key holds no string
+   */
   keys(event: unknown, recorded: RecordedEvent): string | readonly string[] | undefined;
+  /** The next document, from the event's data and the document as it is: frozen, or `undefined` if there is none. Pure. */
   fold(event: unknown, document: Document | undefined, context: DocumentContext): NextDocument<Document>;
 }
 
@@ -58,6 +65,10 @@ export interface TableHandler<Table extends string = string> {
   /** Name of the event type, at its newest version. */
   readonly type: string;
   readonly label: string;
+  /**
+   * Writes to the tables for one event, given its data, in the transaction that also moves the checkpoint. A promise is
+   * awaited, and its value ignored.
+   */
   handle(event: unknown, tx: Transaction, context: TableContext<Table>): unknown;
 }
 
@@ -109,4 +120,5 @@ export interface TableProjectionDefinition<Table extends string = string> extend
   handlers(services: ServiceScope): readonly TableHandler<Table>[];
 }
 
+/** A projection of either kind; its `model` tells which. */
 export type ProjectionDefinition = DocumentProjectionDefinition | TableProjectionDefinition;

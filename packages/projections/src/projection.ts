@@ -37,6 +37,7 @@ interface CommonOptions {
   readonly retry?: RetryPolicy | undefined;
 }
 
+/** What `@Projection` says of a projection to documents. */
 export interface DocumentClassOptions extends CommonOptions {
   readonly kind?: 'document' | undefined;
   /** Dotted paths of the fields that queries may use, e.g. `owner.id`. Default: none; documents are found by key. */
@@ -45,6 +46,7 @@ export interface DocumentClassOptions extends CommonOptions {
   readonly key?: ProjectionKey | undefined;
 }
 
+/** What `@Projection({ kind: 'table' })` says of a projection to SQL tables. */
 export interface TableClassOptions extends CommonOptions {
   readonly kind: 'table';
   /**

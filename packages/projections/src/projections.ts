@@ -24,6 +24,7 @@ import { ReadModel } from './read-model.js';
 /** A projection as the methods of {@link Projections} take it: its class, its definition, or its name. */
 export type ProjectionReference = Class | ProjectionDefinition | string;
 
+/** Which projections to wait for, and how long. */
 export interface ProjectionWaitOptions {
   /** Which projections to wait for. Default: all. */
   readonly projections?: readonly ProjectionReference[] | undefined;

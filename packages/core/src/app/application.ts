@@ -14,6 +14,7 @@ import type { Registry } from './registry.js';
 import { drainAll, processorHealth, startAll } from './running-processors.js';
 import { Sequence, type Step } from './sequence.js';
 
+/** Whom `waitFor` waits for, and how long. */
 export interface WaitOptions {
   /** Names of the processors, projections and sagas to wait for. Default: all. */
   readonly processors?: readonly string[] | undefined;
@@ -82,6 +83,7 @@ export class Application implements AsyncDisposable {
     return this.#sequence.stop();
   }
 
+  /** Stops the application, as {@link stop} does: `await using app = createApp(…)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

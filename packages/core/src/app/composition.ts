@@ -43,10 +43,16 @@ export interface Composition {
    */
   service<Service extends object>(token: ServiceIdentifier<Service>, create: () => Service): Service;
 
+  /** Adds something that starts and stops with the application: started in the order added, stopped in the reverse. */
   addLifecycle(lifecycle: Lifecycle): void;
 }
 
 /** A definition from another package that knows how to become part of an application. */
 export interface InstallableDefinition extends Definition {
+  /**
+   * Makes it part of the application; called once in each, when it is registered.
+   *
+   * @throws {ConfigurationError} the application lacks what it needs, or it contradicts what is there
+   */
   install(composition: Composition): void;
 }

@@ -13,6 +13,7 @@ import { Application } from './application.js';
 import { MessageServices, type MessageBindings } from './message-services.js';
 import { Registry } from './registry.js';
 
+/** What `createApp` puts an application together from. */
 export interface AppOptions {
   /** What it runs on: `memory()`, `pglite({ folder })`, … The application opens and closes it. */
   readonly backend: Backend;

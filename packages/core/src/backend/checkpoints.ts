@@ -16,6 +16,7 @@ export interface CheckpointMove extends Checkpoint {
 
 /** Where processors note how far they have come. */
 export interface CheckpointStore {
+  /** The checkpoint of a processor's segment, or `undefined` if it has none yet. Default segment: 0. */
   load(processor: string, segment?: number): Promise<Checkpoint | undefined>;
 
   /** All checkpoints, or those of one processor. */

@@ -22,12 +22,14 @@ export interface StoredDocument {
   readonly document: unknown;
 }
 
+/** One document to be written or deleted. */
 export interface DocumentChange {
   readonly key: string;
   /** The new document, or `null` to delete it. Must be JSON. */
   readonly document: unknown;
 }
 
+/** Which documents of a collection to find, in which order, and which page of them. */
 export interface DocumentQuery {
   /** Conditions by indexed field; all must hold. */
   readonly where?: Readonly<Record<string, FieldCondition>> | undefined;
@@ -44,6 +46,7 @@ export interface DocumentQuery {
   readonly after?: string | undefined;
 }
 
+/** One page of the documents that a query finds. */
 export interface DocumentPage {
   readonly documents: readonly StoredDocument[];
   /** Opaque; give it as `after`, with the same order, to get the next page. `undefined` on the last page. */
@@ -79,5 +82,10 @@ export interface DocumentStore {
   write(collection: string, changes: readonly DocumentChange[]): Promise<void>;
   /** @throws {InvalidArgumentError} a field that is not indexed, a malformed cursor or one of another order */
   query(collection: string, query?: DocumentQuery): Promise<DocumentPage>;
+  /**
+   * Counts the documents that meet all conditions. Default: all of the collection.
+   *
+   * @throws {InvalidArgumentError} a field that is not indexed
+   */
   count(collection: string, where?: DocumentQuery['where']): Promise<number>;
 }

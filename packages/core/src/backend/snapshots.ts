@@ -11,8 +11,10 @@ export interface Snapshot {
 
 /** Keeps the newest snapshot of each stream. May forget any of them at any time. */
 export interface SnapshotStore {
+  /** The snapshot kept for the stream, of whichever schema version, or `undefined` if there is none. */
   load(stream: string): Promise<Snapshot | undefined>;
   /** Keeps the snapshot unless a newer one of the same schema version is there. */
   save(snapshot: Snapshot): Promise<void>;
+  /** Forgets the snapshot of the stream; no error if there is none. */
   delete(stream: string): Promise<void>;
 }

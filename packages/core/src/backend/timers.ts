@@ -9,6 +9,7 @@ export interface Timer {
   readonly payload: unknown;
 }
 
+/** Whose due timers to claim, how many, and for how long. */
 export interface ClaimOptions {
   readonly target: string;
   /** Most timers to claim. */

@@ -11,6 +11,7 @@ import type { EventFilter } from './filter.js';
  */
 export type ExpectedVersion = number | 'any' | 'no-stream' | 'stream-exists';
 
+/** What an append to one stream asks for, and the deletion of one. */
 export interface AppendOptions {
   /** Default: `'any'`. */
   readonly expectedVersion?: ExpectedVersion | undefined;
@@ -22,6 +23,7 @@ export interface StreamAppend extends AppendOptions {
   readonly events: readonly NewEvent[];
 }
 
+/** What an append did: where the last of its events stands. */
 export interface AppendResult {
   readonly stream: string;
   /** Version of the last event appended. */
@@ -37,8 +39,10 @@ export interface AppendResult {
   readonly recorded?: (() => readonly RecordedEvent[]) | undefined;
 }
 
+/** The order of a read: oldest first, or newest first. */
 export type Direction = 'forwards' | 'backwards';
 
+/** Which part of a stream is read, and how. */
 export interface ReadStreamOptions {
   /** Default: `'forwards'`. */
   readonly direction?: Direction | undefined;
@@ -53,6 +57,7 @@ export interface ReadStreamOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Which part of the whole log is read, and how. */
 export interface ReadAllOptions {
   /** Default: `'forwards'`. */
   readonly direction?: Direction | undefined;
@@ -68,6 +73,7 @@ export interface ReadAllOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Where a subscription starts, what it delivers, and when it ends. */
 export interface SubscribeOptions {
   /** Start behind this position, exclusive. Default: the beginning of the log. Use `await store.head()` for "from now on". */
   readonly after?: bigint | undefined;
@@ -183,6 +189,11 @@ export interface EventStore {
   /** Version of the stream's last event, or `undefined` if it does not exist or is soft-deleted. */
   streamVersion(stream: string): Promise<number | undefined>;
 
+  /**
+   * Follows the log: delivers what is there behind a position, then what comes.
+   *
+   * @throws {InvalidArgumentError} a position that is no bigint, or a batch size that is not an integer from 1
+   */
   subscribe(options?: SubscribeOptions): Subscription;
 
   /** The safe head: the highest position up to which everything is known to be there. `0n` for an empty log. */

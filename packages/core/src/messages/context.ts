@@ -5,6 +5,11 @@ import type { Metadata } from './metadata.js';
 
 /** Gives a handler what it depends on; scoped to one message, so what is bound for messages lives as long as it. */
 export interface ServiceScope {
+  /**
+   * The instance bound to a token or class; the same one throughout the message where it is bound in its scope.
+   *
+   * @throws the container's error when nothing is bound, or an {Error} where there is no container at hand
+   */
   get<T>(service: ServiceIdentifier<T> | Newable<T>): T;
 }
 
@@ -63,18 +68,22 @@ export class MessageContext {
     return this.#metadata;
   }
 
+  /** The one id of everything that began with the same first message; `undefined` if the message has none. */
   get correlationId(): string | undefined {
     return this.#metadata.correlationId;
   }
 
+  /** The person on whose behalf the message is handled; `undefined` if its metadata names none. */
   get userId(): string | undefined {
     return this.#metadata.userId;
   }
 
+  /** The conversation or login that the message belongs to; `undefined` if its metadata names none. */
   get sessionId(): string | undefined {
     return this.#metadata.sessionId;
   }
 
+  /** The agent that acts; `undefined` if the metadata names none. */
   get agentId(): string | undefined {
     return this.#metadata.agentId;
   }

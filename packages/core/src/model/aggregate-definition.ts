@@ -28,6 +28,7 @@ export interface CommandContext extends MessageContext {
   readonly version: number;
 }
 
+/** When snapshots of an aggregate are taken, and how its state becomes JSON and is made of it again. */
 export interface SnapshotPolicy<State = unknown> {
   /** A snapshot is taken when this many events came since the last one. */
   readonly every: number;
@@ -53,6 +54,7 @@ export interface AggregateDefinition<State = unknown, Command = unknown, Event e
   readonly snapshots?: SnapshotPolicy<State> | undefined;
   /** The id of the aggregate that a command is for. */
   targetOf(command: Command): string;
+  /** The state of an aggregate of that id without events. */
   initialState(id: string): State;
   /** A command is an instance where its type has a class, else `{ type, data }`. */
   decide(command: Command, state: State, context: CommandContext): Decision<unknown>;
@@ -68,6 +70,10 @@ export interface CommandHandlerDefinition<Command = unknown> extends Definition 
   readonly messages: readonly MessageDefinition[];
   /** The class whose instance handles, resolved by `context.services`; the application binds it where the user has not. */
   readonly handler?: HandlerClass | undefined;
+  /**
+   * Handles one command, an instance where its type has a class, else `{ type, data }`. What it returns, or resolves to,
+   * is the `value` of the command's result; what it throws reaches the sender.
+   */
   handle(command: Command, context: MessageContext): unknown;
 }
 

@@ -16,6 +16,7 @@ import {
 import { aggregateIdOf } from './message-decorators.js';
 import type { MessageDefinition } from './message-definition.js';
 
+/** What `@Aggregate` says of an aggregate. */
 export interface AggregateOptions {
   /** Stable, explicit name; streams are named after it: `order-42`. */
   readonly name: string;

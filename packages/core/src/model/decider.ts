@@ -20,6 +20,7 @@ export interface DeciderMistake<What extends string, Culprit> {
   readonly culprit: Culprit;
 }
 
+/** The parts that `decider` makes an aggregate of. */
 export interface DeciderOptions<
   State,
   Command,

@@ -7,6 +7,7 @@ import type { Class } from './definition.js';
 import type { MessageDefinition } from './message-definition.js';
 import { upcastersOn } from './upcaster.js';
 
+/** What `@Event` says of a type of event. */
 export interface EventOptions {
   /** Stable, explicit name of the type: it is stored with every event. */
   readonly name: string;
@@ -14,6 +15,7 @@ export interface EventOptions {
   readonly version?: number | undefined;
 }
 
+/** What `@Command` says of a type of command. */
 export interface CommandOptions {
   /** Stable, explicit name of the type. */
   readonly name: string;

@@ -40,6 +40,10 @@ export interface RetryPolicy {
  */
 export interface EachDelivery {
   readonly mode: 'each';
+  /**
+   * Handles one event; a promise is awaited, and its value ignored. If it throws or rejects, the event is handled again
+   * as the retry policy says, and the processor fails after the last try.
+   */
   handle(event: RecordedEvent, context: HandlerContext): unknown;
   /** How many keys are worked on at the same time. Default: 16. */
   readonly concurrency?: number | undefined;
@@ -53,6 +57,10 @@ export interface EachDelivery {
  */
 export interface TransactionDelivery {
   readonly mode: 'transaction';
+  /**
+   * Handles the events in log order and writes through `tx` alone. If it rejects, everything is rolled back and tried
+   * again, event by event, as the retry policy says; the processor fails after the last try.
+   */
   handle(events: readonly RecordedEvent[], tx: Transaction, context: BatchContext): Promise<void>;
 }
 

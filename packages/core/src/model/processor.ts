@@ -16,6 +16,7 @@ import {
 import { makeInjectable, tokenOf, type HandlerClass } from './handler-class.js';
 import type { ProcessorDefinition, RetryPolicy } from './processor-definition.js';
 
+/** What `@Processor` says of a processor: its name, and how it goes through the log. */
 export interface ProcessorOptions {
   /** Stable, explicit name: its checkpoint is stored under it. */
   readonly name: string;

@@ -20,6 +20,7 @@ export class WaitTimeoutError extends TidemarkError {
   }
 }
 
+/** How long to wait for a position, and what ends the wait early. */
 export interface PositionWaitOptions {
   /** Milliseconds until {@link WaitTimeoutError}. Default: 10,000. */
   readonly timeoutMs?: number | undefined;

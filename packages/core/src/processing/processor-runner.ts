@@ -59,6 +59,7 @@ export class ProcessorRunner {
     if (delivery.mode === 'each') this.#requireCount('concurrency', delivery.concurrency);
   }
 
+  /** How the processor is doing at this moment: a copy, which does not change afterwards. */
   status(): ProcessorStatus {
     const run = this.#run;
     return {

@@ -14,6 +14,7 @@ import { assertError, assertSame, fail, type ExpectedError } from './assert-same
 import { comparable, recorded, type GivenEvent } from './events-in-tests.js';
 import { schemaOf } from './schema-in-tests.js';
 
+/** What a scenario needs beside its aggregate. */
 export interface ScenarioOptions {
   /** Further classes and definitions, e.g. upcasters. Messages that the aggregate mentions need not be listed. */
   readonly register?: readonly (Class | Definition)[] | undefined;

@@ -15,6 +15,7 @@ import type { FieldPath } from './field-path.js';
 export interface DocumentHandlerDraft<Document> {
   readonly event: Class | string;
   readonly key: AnyHandlerKey | undefined;
+  /** The function given: from the event's data and the document as it is, the next document. */
   fold(event: never, document: Document | undefined, context: DocumentContext): NextDocument<Document>;
 }
 
@@ -37,6 +38,7 @@ export interface OnDocument<Document extends object> {
   ): DocumentHandlerDraft<Document>;
 }
 
+/** The parts that `documentProjection` makes a projection of. */
 export interface DocumentProjectionOptions<Document extends object, Field extends string> {
   /** Stable, explicit name of up to 150 characters. */
   readonly name: string;

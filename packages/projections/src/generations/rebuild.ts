@@ -9,6 +9,7 @@ import type { LiveProjection } from './live-projection.js';
 import { ProgressMeter, type RebuildProgress } from './progress.js';
 import { type Generation, generationName } from './switch-row.js';
 
+/** How a rebuild goes about its work, and who is told of it. */
 export interface RebuildOptions {
   /** Told of the progress after each batch. */
   readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
@@ -20,6 +21,7 @@ export interface RebuildOptions {
   readonly fresh?: boolean | undefined;
 }
 
+/** What a finished rebuild did. */
 export interface RebuildResult {
   readonly projection: string;
   /** Number of the generation that is active now. */

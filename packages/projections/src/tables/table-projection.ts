@@ -8,6 +8,7 @@ import { checkTables } from './table-names.js';
 /** What {@link OnTable} makes. */
 export interface TableHandlerDraft<Table extends string> {
   readonly event: Class | string;
+  /** The function given: writes to the tables for one event; a promise is awaited, and its value ignored. */
   handle(event: never, tx: Transaction, context: TableContext<Table>): unknown;
 }
 
@@ -25,6 +26,7 @@ export interface OnTable<Table extends string> {
   ): TableHandlerDraft<Table>;
 }
 
+/** The parts that `tableProjection` makes a projection of. */
 export interface TableProjectionOptions<Table extends string> {
   /** Stable, explicit name of up to 150 characters. */
   readonly name: string;

@@ -27,6 +27,7 @@ export interface GivenEvent {
   readonly recordedAt?: Date | undefined;
 }
 
+/** What the test of a projection needs beside the projection. */
 export interface ProjectingOptions {
   /** Gives the projection's class its instance: an inversify container, or `{ get }`. Default: the class is constructed without arguments. */
   readonly services?: ServiceScope | undefined;

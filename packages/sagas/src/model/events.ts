@@ -123,6 +123,7 @@ export interface SagaEventData {
   readonly resolved: { readonly by: string; readonly reason: string };
 }
 
+/** What an event of an instance's own stream says has happened. */
 export type SagaEventKind = keyof SagaEventData;
 
 /** What the first event of a transition says beside its own data. */

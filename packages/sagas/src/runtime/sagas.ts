@@ -28,6 +28,7 @@ export interface ListOptions {
   readonly after?: string | undefined;
 }
 
+/** One page of the list of instances. */
 export interface SagaPage {
   /** Those whose status changed last come first. */
   readonly instances: readonly SagaSummary[];

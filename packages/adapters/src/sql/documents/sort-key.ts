@@ -31,13 +31,13 @@ const orderedNumber = (value: number): string => {
 };
 
 /** The kinds of values in their order, as the first character of a sort key; `null` has the empty key. */
-export type Kind = '1' | '2' | '3';
+type Kind = '1' | '2' | '3';
 
 /**
  * A value of an indexed field as text: comparing two such texts byte by byte compares the values, in the order that
  * documents are sorted in: `null`, text by code points, numbers, `false`, `true`.
  */
-export const sortKey = (value: IndexedValue): string => {
+export const sortKey = (value: IndexedValue): '' | `${Kind}${string}` => {
   switch (typeof value) {
     case 'string':
       return `1${orderedText(value)}`;

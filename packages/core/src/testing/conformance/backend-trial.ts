@@ -49,6 +49,7 @@ export class BackendTrial {
     return backend;
   }
 
+  /** Lets so many milliseconds pass for the backend; really waits where the fixture does not say how. */
   async elapse(milliseconds: number): Promise<void> {
     await (this.#fixture.elapse?.(milliseconds) ?? wait(milliseconds));
   }
@@ -58,6 +59,7 @@ export class BackendTrial {
     return within(this.#patienceMs, promise, what);
   }
 
+  /** Closes the backends that it opened, then the fixture. */
   async close(): Promise<void> {
     for (const backend of this.#opened) await backend.close();
     await this.#fixture.close();

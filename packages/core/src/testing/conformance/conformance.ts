@@ -1,6 +1,8 @@
 /** What the suites need of a test runner; jest, vitest and `node:test` all have it. */
 export interface TestRunner {
+  /** Names a group of tests, which `define` makes at once. */
   readonly describe: (name: string, define: () => void) => void;
+  /** Makes one test, which fails when the promise of `run` rejects. */
   readonly it: (name: string, run: () => Promise<void>) => void;
 }
 

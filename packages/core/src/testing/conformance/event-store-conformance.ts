@@ -24,7 +24,7 @@ export interface EventStoreConformanceOptions extends TestRunner {
   readonly patienceMs?: number | undefined;
 }
 
-/** Every rule of the {@link EventStore} port. */
+/** Every rule of the `EventStore` port. */
 export const eventStoreChapters: readonly Chapter<EventStoreTrial>[] = [
   expectedVersions,
   appendRaces,
@@ -44,7 +44,7 @@ export const eventStoreChapters: readonly Chapter<EventStoreTrial>[] = [
 ];
 
 /**
- * Tests a store against every rule of the {@link EventStore} port: one named test a rule. It is the port's exact meaning.
+ * Tests a store against every rule of the `EventStore` port: one named test a rule. It is the port's exact meaning.
  * Works with every test runner that has `describe` and `it`.
  *
  * @example

@@ -12,7 +12,11 @@ export interface EventStoreFixture {
    * Opens the same log a second time: another connection, as another process would have it. For the rules about races.
    * Default: races run within the one store.
    */
-  connect?(): Promise<{ readonly store: EventStore; close(): Promise<void> }>;
+  connect?(): Promise<{
+    readonly store: EventStore;
+    /** Closes this connection alone. */
+    close(): Promise<void>;
+  }>;
   /** Closes the store and opens what it stored anew; needed where `capabilities.durable` is true. */
   reopen?(): Promise<EventStore>;
   /** Lets so many milliseconds pass for the store. Default: really waits. */
@@ -59,6 +63,7 @@ export class EventStoreTrial {
     return this.#fixture.reopen?.();
   }
 
+  /** Lets so many milliseconds pass for the store; really waits where the fixture does not say how. */
   async elapse(milliseconds: number): Promise<void> {
     await (this.#fixture.elapse?.(milliseconds) ?? wait(milliseconds));
   }
@@ -75,6 +80,7 @@ export class EventStoreTrial {
     await this.store.append(stream, numbered(count, from));
   }
 
+  /** Closes the subscriptions and connections that it opened, then the fixture. */
   async close(): Promise<void> {
     for (const opened of this.#opened) await opened.close();
     await this.#fixture.close();

@@ -68,10 +68,10 @@ const sized = (name: string, { callers, eventsByAppend }: Load): string =>
 
 const onPglite = (scale: number): Group => {
   const loads: readonly Load[] = [
-    { callers: 1, appendsByCaller: 2_000 * scale, eventsByAppend: 1 },
-    { callers: 50, appendsByCaller: 40 * scale, eventsByAppend: 1 },
-    { callers: 1, appendsByCaller: 100 * scale, eventsByAppend: 100 },
-    { callers: 4, appendsByCaller: 25 * scale, eventsByAppend: 100 },
+    { callers: 1, appendsByCaller: 1_000 * scale, eventsByAppend: 1 },
+    { callers: 50, appendsByCaller: 20 * scale, eventsByAppend: 1 },
+    { callers: 1, appendsByCaller: 60 * scale, eventsByAppend: 100 },
+    { callers: 4, appendsByCaller: 15 * scale, eventsByAppend: 100 },
   ];
   return {
     cases: loads.map((load) => ({ name: sized('PGlite', load), unit: 'events' })),
@@ -99,7 +99,7 @@ const onPglite = (scale: number): Group => {
 const inMemory = (scale: number): Group => {
   const loads: readonly Load[] = [
     { callers: 1, appendsByCaller: 20_000 * scale, eventsByAppend: 1 },
-    { callers: 1, appendsByCaller: 400 * scale, eventsByAppend: 100 },
+    { callers: 1, appendsByCaller: 300 * scale, eventsByAppend: 100 },
   ];
   return {
     cases: loads.map((load) => ({ name: sized('memory', load), unit: 'events' })),

@@ -7,11 +7,13 @@ import { catchUp, counting, newRunner } from './no-op-processor.js';
 /** Events in one batch; the chunks that the queues get are as large. */
 const batchSize = 500;
 
-/** Times the way of events that are ready from the subscription to a handler, in order by key. */
-const throughRunner = async (
-  events: ReturnType<typeof readyEvents>,
-  kind: 'synchronous' | 'asynchronous',
-): Promise<number> => {
+/** Events that are ready at once: as many wait where a queue is given a backlog. */
+const backlog = 20_000;
+
+type Events = ReturnType<typeof readyEvents>;
+
+/** Times the way of events that are ready, from the subscription to a handler, in order by key. */
+const throughRunner = async (events: Events, kind: 'synchronous' | 'asynchronous'): Promise<void> => {
   let handled = 0;
   const backend = readyBackend(events, batchSize);
   const runner = newRunner(
@@ -19,47 +21,48 @@ const throughRunner = async (
     counting(kind, () => {
       handled += 1;
     }),
-    batchSize,
+    { batchSize },
   );
-  const speed = await rate(events.length, () => catchUp(runner, BigInt(events.length)));
+  await catchUp(runner, BigInt(events.length));
   checkDone('events handled', handled, events.length);
-  return speed;
 };
 
+/** Runs on the same events again and again, since once is over in a moment. */
+const repeatedly = (times: number, events: Events, once: (events: Events) => Promise<void>) => () =>
+  rate(times * events.length, async () => {
+    for (let turn = 0; turn < times; turn += 1) await once(events);
+  });
+
 const toOneHandler = (scale: number): Group => {
-  const backlog = 20_000;
-  const many = 100_000 * scale;
+  const times = Math.ceil(10 * scale);
+  const few = Math.ceil(3 * scale);
+  const name = (handler: string, rival: string): Group['cases'][number] => ({
+    name: `${handler} handler, ${backlog}, against ${rival}`,
+    unit: 'events',
+  });
   return {
     cases: [
-      { name: `asynchronous handler, ${many}, against fastq in chunks`, unit: 'events' },
-      { name: `asynchronous handler, ${many}, against fastq with a backlog`, unit: 'events' },
-      { name: `asynchronous handler, ${many}, against p-queue in chunks`, unit: 'events' },
-      { name: `asynchronous handler, ${backlog}, against p-queue with a backlog`, unit: 'events' },
-      { name: `synchronous handler, ${many}, against fastq with callbacks`, unit: 'events' },
+      name('asynchronous', 'fastq in chunks'),
+      name('asynchronous', 'fastq with a backlog'),
+      name('asynchronous', 'p-queue in chunks'),
+      name('asynchronous', 'p-queue with a backlog'),
+      name('synchronous', 'fastq with callbacks'),
     ],
     ours: async () => {
-      const events = readyEvents(many);
-      const fewer = readyEvents(backlog);
-      return {
-        runs: [
-          () => throughRunner(events, 'asynchronous'),
-          () => throughRunner(events, 'asynchronous'),
-          () => throughRunner(events, 'asynchronous'),
-          () => throughRunner(fewer, 'asynchronous'),
-          () => throughRunner(events, 'synchronous'),
-        ],
-      };
+      const events = readyEvents(backlog);
+      const asynchronous = repeatedly(times, events, (all) => throughRunner(all, 'asynchronous'));
+      const synchronous = repeatedly(times, events, (all) => throughRunner(all, 'synchronous'));
+      return { runs: [asynchronous, asynchronous, asynchronous, asynchronous, synchronous] };
     },
     bare: async () => {
-      const events = readyEvents(many);
-      const fewer = readyEvents(backlog);
+      const events = readyEvents(backlog);
       return {
         runs: [
-          () => throughFastq(events, 'in chunks'),
-          () => throughFastq(events, 'as a backlog'),
-          () => throughPQueue(events, 'in chunks'),
-          () => throughPQueue(fewer, 'as a backlog'),
-          () => throughSynchronousFastq(events),
+          repeatedly(times, events, (all) => throughFastq(all, 'in chunks')),
+          repeatedly(times, events, (all) => throughFastq(all, 'as a backlog')),
+          repeatedly(times, events, (all) => throughPQueue(all, 'in chunks')),
+          repeatedly(few, events, (all) => throughPQueue(all, 'as a backlog')),
+          repeatedly(times, events, throughSynchronousFastq),
         ],
       };
     },
@@ -68,9 +71,14 @@ const toOneHandler = (scale: number): Group => {
 
 const toManyHandlers = (scale: number): Group => {
   const processors = 100;
-  const events = 5_000 * scale;
+  const events = 10_000 * scale;
   return {
-    cases: [{ name: `${processors} processors in one process, each gets all ${events}`, unit: 'events' }],
+    cases: [
+      {
+        name: `memory, ${processors} processors, ${events} events, each for a tenth of them`,
+        unit: 'events',
+      },
+    ],
     ours: async () => ({ runs: [() => manyOurs(processors, events)] }),
     bare: async () => ({ runs: [() => manyBare(processors, events)] }),
   };

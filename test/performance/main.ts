@@ -36,8 +36,8 @@ const run = async (
   options: { readonly quick?: true; readonly json?: true },
 ): Promise<void> => {
   const say = options.json === true ? (): void => {} : (line: string): void => console.log(line);
-  const scale = options.quick === true ? 0.2 : 1;
-  const rounds = options.quick === true ? 5 : 11;
+  const scale = options.quick === true ? 0.4 : 1;
+  const rounds = options.quick === true ? 7 : 21;
   const rows: Row[] = [];
   say(heading(rounds));
   for (const [group, subject] of benchmarkNamed(benchmark)(scale).entries()) {

@@ -14,8 +14,7 @@ let made = 0;
 export const newRunner = (
   backend: Backend,
   delivery: ProcessorDefinition['delivery'],
-  batchSize: number,
-  startFrom: ProcessorDefinition['startFrom'] = 'beginning',
+  options: Pick<ProcessorDefinition, 'batchSize' | 'startFrom' | 'types'> = {},
 ): ProcessorRunner => {
   made += 1;
   const definition: ProcessorDefinition = {
@@ -23,9 +22,8 @@ export const newRunner = (
     name: `processor-${made}`,
     definedAt: import.meta.url,
     messages: [],
-    batchSize,
-    startFrom,
     delivery,
+    ...options,
   };
   return new ProcessorRunner(definition, {
     backend,

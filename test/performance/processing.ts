@@ -48,7 +48,7 @@ const onPglite = (scale: number): Group => {
 
 /** On databases of their own, which are empty: the way of one event is to be seen, not that of many. */
 const liveOnPglite = (scale: number): Group => {
-  const events = 500 * scale;
+  const events = 250 * scale;
   return {
     cases: [{ name: 'PGlite, append → handled, one after the other', unit: 'events' }],
     ours: async () => {

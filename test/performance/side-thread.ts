@@ -22,8 +22,6 @@ const run = async (side: Side | undefined, index: number): Promise<number> => {
   const work = side?.runs[index];
   if (work === undefined)
     throw new Error(`${choice.benchmark} has no case ${index} in group ${choice.group}.`);
-  // What one run leaves behind must not be cleared away on the time of the next. Of no effect without --expose-gc.
-  globalThis.gc?.();
   return work();
 };
 

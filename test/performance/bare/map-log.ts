@@ -59,9 +59,10 @@ export class MapLog {
     return this.#all.length;
   }
 
-  /** The next events of the log, decoded. */
-  async page(after: number, size: number): Promise<readonly MapEvent[]> {
-    return this.#all.slice(after, after + size).map(decoded);
+  /** The next so many events of the log, or those of a type among them, decoded. */
+  async page(after: number, size: number, type?: string): Promise<readonly MapEvent[]> {
+    const page = this.#all.slice(after, after + size);
+    return (type === undefined ? page : page.filter((event) => event.type === type)).map(decoded);
   }
 
   /** A whole stream, decoded. */

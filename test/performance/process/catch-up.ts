@@ -13,7 +13,7 @@ export const catchUpOurs = async (backend: Backend, events: number): Promise<num
     counting('synchronous', () => {
       handled += 1;
     }),
-    pageSize,
+    { batchSize: pageSize },
   );
   const speed = await rate(events, () => catchUp(runner, BigInt(events)));
   checkDone('events handled', handled, events);
@@ -32,7 +32,7 @@ export const catchUpInTransactions = async (backend: Backend, events: number): P
         handled += batch.length;
       },
     },
-    pageSize,
+    { batchSize: pageSize },
   );
   const speed = await rate(events, () => catchUp(runner, BigInt(events)));
   checkDone('events handled', handled, events);

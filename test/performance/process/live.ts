@@ -3,7 +3,7 @@ import type { BareEvent, BarePgliteLog } from '../bare/pglite-log.js';
 import { checkDone, rate } from '../harness.js';
 import { newRunner } from '../no-op-processor.js';
 import { sampleEvent } from '../sample-events.js';
-import { newName, pageSize } from './consumer.js';
+import { newName } from './consumer.js';
 
 /** Appends one event after another, each when the one before has come to a handler that follows the log. */
 export const followOurs = async (backend: Backend, events: number): Promise<number> => {
@@ -20,8 +20,7 @@ export const followOurs = async (backend: Backend, events: number): Promise<numb
         arrived();
       },
     },
-    pageSize,
-    'end',
+    { startFrom: 'end' },
   );
   await runner.start();
   const event = [sampleEvent(1)];

@@ -11,6 +11,8 @@ interface Load {
   readonly callers: number;
   readonly appendsByCaller: number;
   readonly eventsByAppend: number;
+  /** Whether the bare component is used as its documentation does, by `query()`, and not by prepared statements. */
+  readonly byQuery?: true;
 }
 
 /** Writes one append to a new stream and says at which position it ends. */
@@ -45,10 +47,12 @@ const appendTo = ({ events }: Backend, size: number): Append => {
   return (stream) => events.append(stream, size === 1 ? single : several, { expectedVersion: 'no-stream' });
 };
 
-const insertInto = (log: BarePgliteLog, size: number): Append => {
+const insertInto = (log: BarePgliteLog, { eventsByAppend, byQuery }: Load): Append => {
   const single = sampleEvent(1);
-  const several = sampleEvents(size);
-  return (stream) => (size === 1 ? log.appendOne(stream, 0, single) : log.appendMany(stream, 0, several));
+  if (byQuery === true) return (stream) => log.appendByQuery(stream, 0, single);
+  if (eventsByAppend === 1) return (stream) => log.appendOne(stream, 0, single);
+  const several = sampleEvents(eventsByAppend);
+  return (stream) => log.appendMany(stream, 0, several);
 };
 
 const countIn = async ({ events }: Backend): Promise<number> => {
@@ -63,12 +67,13 @@ const countRows = (backend: Backend): Promise<number> =>
     return Number(rows[0]?.count);
   });
 
-const sized = (name: string, { callers, eventsByAppend }: Load): string =>
-  `${name}, ${callers} ${callers === 1 ? 'caller' : 'callers'} × ${eventsByAppend} ${eventsByAppend === 1 ? 'event' : 'events'}`;
+const sized = (name: string, { callers, eventsByAppend, byQuery }: Load): string =>
+  `${name}, ${callers} ${callers === 1 ? 'caller' : 'callers'} × ${eventsByAppend} ${eventsByAppend === 1 ? 'event' : 'events'}${byQuery === true ? ', against query()' : ''}`;
 
 const onPglite = (scale: number): Group => {
   const loads: readonly Load[] = [
     { callers: 1, appendsByCaller: 1_000 * scale, eventsByAppend: 1 },
+    { callers: 1, appendsByCaller: 500 * scale, eventsByAppend: 1, byQuery: true },
     { callers: 50, appendsByCaller: 20 * scale, eventsByAppend: 1 },
     { callers: 1, appendsByCaller: 60 * scale, eventsByAppend: 100 },
     { callers: 4, appendsByCaller: 15 * scale, eventsByAppend: 100 },
@@ -89,7 +94,7 @@ const onPglite = (scale: number): Group => {
       const log = await BarePgliteLog.open();
       const count = (): Promise<number> => log.count();
       return {
-        runs: loads.map((load) => () => write(load, insertInto(log, load.eventsByAppend), count)),
+        runs: loads.map((load) => () => write(load, insertInto(log, load), count)),
         close: () => log.close(),
       };
     },

@@ -38,6 +38,12 @@ export class PgliteSession {
     return rows;
   }
 
+  /** Runs a statement by PGlite's own `query()`, as its documentation does. */
+  async query(text: string, values: readonly string[]): Promise<readonly TextRow[]> {
+    const { rows } = await this.#database.query<TextRow>(text, [...values], { rowMode: 'array' });
+    return rows;
+  }
+
   /** Statements without parameters. */
   async script(text: string): Promise<void> {
     await this.#database.exec(text);

@@ -49,7 +49,12 @@ export class AppendQueue {
 
   async #work(): Promise<void> {
     this.#busy = true;
-    while (this.#waiting.length > 0) await this.#send(this.#takeBatch());
+    while (this.#waiting.length > 0) {
+      const batch = this.#takeBatch();
+      const [first, second] = batch;
+      if (first !== undefined && second === undefined) await this.#sendAlone(first);
+      else await this.#sendTogether(batch);
+    }
     this.#busy = false;
   }
 
@@ -74,9 +79,7 @@ export class AppendQueue {
     return batch;
   }
 
-  async #send(batch: readonly Waiting[]): Promise<void> {
-    const [first] = batch;
-    if (batch.length === 1 && first !== undefined) return this.#sendAlone(first);
+  async #sendTogether(batch: readonly Waiting[]): Promise<void> {
     try {
       const outcomes = await this.#functions.many(
         this.#session,

@@ -103,8 +103,17 @@ export class AppendFunctions {
     const { stream, expected, events } = append;
     const [only, second] = events;
     if (only !== undefined && second === undefined) {
-      const row = await this.#unhindered(session, stream, expected, only);
-      if (row !== undefined) return outcomeOf(row, append);
+      const unhindered = await session.run(only.idGiven ? this.#singleGiven : this.#single, [
+        stream,
+        String(expectedCode(expected)),
+        only.id,
+        only.type,
+        String(only.schemaVersion),
+        only.data,
+        only.metadata,
+        this.#now(),
+      ]);
+      if (unhindered.rows.length > 0) return outcomeOf(unhindered.rows[0], append);
     }
     const { rows } = await session.run(this.#one, [
       stream,
@@ -114,26 +123,6 @@ export class AppendFunctions {
       this.#now(),
     ]);
     return outcomeOf(rows[0], append);
-  }
-
-  /** Appends one event; no row if something stands in its way, and nothing was written. */
-  async #unhindered(
-    session: SqlSession,
-    stream: string,
-    expected: ExpectedVersion,
-    { id, idGiven, type, schemaVersion, data, metadata }: EncodedEvent,
-  ): Promise<SqlRow | undefined> {
-    const { rows } = await session.run(idGiven ? this.#singleGiven : this.#single, [
-      stream,
-      String(expectedCode(expected)),
-      id,
-      type,
-      String(schemaVersion),
-      data,
-      metadata,
-      this.#now(),
-    ]);
-    return rows[0];
   }
 
   /**

@@ -135,7 +135,7 @@ const define = (
     upcast:
       isList(route.to) || only === undefined
         ? (old) => run(old.data, old) as readonly UpcastEvent[]
-        : (old) => [{ ...only, data: run(old.data, old) }],
+        : (old) => [{ type: only.type, version: only.version, data: run(old.data, old) }],
   };
 };
 

@@ -165,12 +165,17 @@ const composeStep = (step: UpcasterDefinition, next: ReadonlyMap<string, Upcast 
             'targets in "to" and return an empty list to drop the event.',
         );
       }
-      const upcast = {
-        ...event,
+      // Property by property: spreading takes several times as long, and this is done for every old event that is read.
+      const upcast: RecordedEvent = {
+        id: event.id,
+        stream: event.stream,
+        version: event.version,
+        position: event.position,
         type,
         schemaVersion,
         data: made.data,
         metadata: made.metadata ?? event.metadata,
+        recordedAt: event.recordedAt,
       };
       const further = next.get(key);
       if (further === undefined) results.push(upcast);
@@ -182,8 +187,9 @@ const composeStep = (step: UpcasterDefinition, next: ReadonlyMap<string, Upcast 
 
 const runStep = (step: UpcasterDefinition, event: RecordedEvent): readonly UpcastEvent[] => {
   const { data, metadata, stream, recordedAt } = event;
+  const { type, version } = step.from;
   try {
-    const made: unknown = step.upcast({ ...step.from, data, metadata, stream, recordedAt });
+    const made: unknown = step.upcast({ type, version, data, metadata, stream, recordedAt });
     if (Array.isArray(made)) return made;
     throw new UpcastError(
       step.name,

@@ -55,7 +55,8 @@ export default {
     // Sources name the file that the compiler will write. Dependencies mean what they say.
     '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1.js'],
   },
-  testTimeout: 30_000,
+  // No test is about speed; a busy machine may take its time.
+  testTimeout: 120_000,
   maxWorkers: 2,
   // Every file that opens PGlite leaves its WebAssembly memory behind in the worker.
   workerIdleMemoryLimit: '1500MB',

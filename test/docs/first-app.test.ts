@@ -25,4 +25,4 @@ it('tells its story, and tells the same one when it is started again', async () 
   expect(first).toMatch(/\{ open: 0, finished: 2 \}\n$/);
   expect(await start()).toBe(first);
   await rm(cwd, { recursive: true });
-}, 60_000);
+});

@@ -181,7 +181,7 @@ describe('a saga on PGlite whose process dies', () => {
   beforeAll(async () => {
     store = pglite();
     await store.open();
-  }, 60_000);
+  }, 300_000);
   afterAll(() => store.close());
 
   const setting = (name: string): Setting => ({

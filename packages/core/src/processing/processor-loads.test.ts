@@ -161,7 +161,7 @@ describe('A processor under random loads, failures and restarts', () => {
           events.map((_, number) => number),
         );
       }),
-      { numRuns: 40, timeout: 4000, interruptAfterTimeLimit: 25000 },
+      { numRuns: 40, timeout: 30_000, interruptAfterTimeLimit: 25000 },
     );
   });
 });

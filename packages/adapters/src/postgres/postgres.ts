@@ -20,6 +20,9 @@ import { connectionSettings, type ConnectionSettings, type PostgresOptions } fro
 import { PostgresSession, type PostgresSessionOptions } from './session.js';
 import { WakeUpChannel } from './wake-up-channel.js';
 
+/** How many calls of coalesced appends are on their way at the same time. */
+const lanes = 3;
+
 /** How long to wait for an answer that the server itself would have cut off before, in milliseconds. */
 const answerGraceMs = 5_000;
 
@@ -71,6 +74,7 @@ class PostgresBackend implements Backend {
       pollMs,
       capabilities: { multiStreamAppend: true, transactionalAppend: true, durable: true, shared: true },
       onAppended: () => this.#channel?.announce(),
+      lanes,
     });
     ({
       events: this.events,

@@ -8,7 +8,7 @@ import { Statement, type Preparation } from './statement.js';
 /** As `pg` parses by itself, but for `bigint`, which would lose digits as a number and is text by default. */
 const userTypes: CustomTypesConfig = {
   getTypeParser: (type, format) =>
-    Number(type) === int8
+    type === types.builtins.INT8
       ? (text: string | Buffer) => BigInt(String(text))
       : types.getTypeParser(type, format),
 };

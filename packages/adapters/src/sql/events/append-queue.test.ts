@@ -14,14 +14,17 @@ class Database implements SqlSession {
 
   constructor(readonly refuses: (streams: string) => boolean = () => false) {}
 
-  async run(_text: string, parameters: readonly SqlParameter[]): Promise<SqlRows> {
+  async run(text: string, parameters: readonly SqlParameter[]): Promise<SqlRows> {
     const [streams = '', , given = ''] = parameters.map(String);
-    this.calls.push(`${streams} ${given}`);
+    const lone = text.includes('INSERT');
+    if (lone && streams === 'taken') return { rows: [], affectedRows: 0 };
+    this.calls.push(lone ? `${streams} false` : `${streams} ${given}`);
     await new Promise<void>((resolve) => this.#answers.push(resolve));
     if (this.refuses(streams)) throw new Error(`cannot write ${streams}`);
     const count = streams.startsWith('{') ? streams.split(',').length : 1;
     const rows = Array.from({ length: count }, () => {
       this.#position += 1;
+      if (lone) return ['0', String(this.#position)];
       return [streams === 'taken' ? '{2,4,NULL,NULL}' : `{0,0,${this.#position},NULL}`];
     });
     return { rows, affectedRows: 0 };
@@ -184,7 +187,10 @@ describe('the queue of appends', () => {
 
   it('says so when the database answers what it never should', async () => {
     const { database, append } = start();
-    database.run = async () => ({ rows: [['{9,NULL,NULL,NULL}']], affectedRows: 0 });
+    database.run = async (text) => ({
+      rows: text.includes('INSERT') ? [] : [['{9,NULL,NULL,NULL}']],
+      affectedRows: 0,
+    });
     await expect(append('a')).rejects.toThrow('unknown outcome 9');
   });
 });

@@ -4,6 +4,7 @@ import { plainArray, textArray } from '../array-literal.js';
 import { jsonArray } from '../binary-array.js';
 import type { SqlParameter, SqlRow, SqlSession } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
+import { appendLone } from './append-lone.js';
 
 /** An append that was checked and encoded: nothing about it can fail any more but the database's answer. */
 export interface EncodedAppend {
@@ -80,12 +81,14 @@ const columnsOf = (events: readonly EncodedEvent[]): readonly SqlParameter[] => 
 
 /** Calls the append functions. Time is the database's, unless a clock is given. */
 export class AppendFunctions {
+  readonly #lone: string;
   readonly #one: string;
   readonly #many: string;
   readonly #clock: Clock | undefined;
 
   constructor(names: SchemaNames, clock: Clock | undefined) {
     this.#clock = clock;
+    this.#lone = appendLone(names);
     this.#one = names.fill(
       'SELECT {schema}.append_one($1::text, $2::integer, $3::boolean, $4::uuid[], $5::text[], $6::integer[], $7::json[], $8::json[], $9::timestamptz)',
     );
@@ -96,6 +99,11 @@ export class AppendFunctions {
 
   async one(session: SqlSession, append: EncodedAppend): Promise<AppendOutcome> {
     const { stream, expected, events } = append;
+    const [event] = events;
+    if (events.length === 1 && event?.idGiven === false) {
+      const result = await this.#appendLone(session, append, event);
+      if (result !== undefined) return result;
+    }
     const { rows } = await session.run(this.#one, [
       stream,
       String(expectedCode(expected)),
@@ -104,6 +112,26 @@ export class AppendFunctions {
       this.#now(),
     ]);
     return outcomeOf(rows[0], append);
+  }
+
+  async #appendLone(
+    session: SqlSession,
+    { stream, expected }: EncodedAppend,
+    { id, type, schemaVersion, data, metadata }: EncodedEvent,
+  ): Promise<AppendResult | undefined> {
+    const { rows } = await session.run(this.#lone, [
+      stream,
+      String(expectedCode(expected)),
+      id,
+      type,
+      String(schemaVersion),
+      data,
+      metadata,
+      this.#now(),
+    ]);
+    if (rows[0] === undefined) return undefined;
+    const [version, position] = rows[0];
+    return { stream, version: Number(version), position: BigInt(position as string), alreadyAppended: false };
   }
 
   /**

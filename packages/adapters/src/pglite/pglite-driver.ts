@@ -3,7 +3,7 @@ import { StoreUnavailableError } from '@tidemark/core';
 import type { QueryResult } from '@tidemark/core';
 import { SqlError, type SqlDriver, type SqlParameter, type SqlRows, type SqlSession } from '../sql/driver.js';
 import { Turns } from './turns.js';
-import { lastCommand, readAnswer, scriptMessage, statementMessage } from './wire-messages.js';
+import { lastCommand, readAnswer, scriptMessage, statementMessage } from '../sql/wire-messages.js';
 
 /** Most statements that stay prepared; the one that was not used for longest goes. */
 const mostPrepared = 200;

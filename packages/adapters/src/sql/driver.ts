@@ -1,4 +1,4 @@
-import { TidemarkError } from '@tidemark/core';
+import { StoreUnavailableError, TidemarkError } from '@tidemark/core';
 import type { QueryResult } from '@tidemark/core';
 
 /**
@@ -61,3 +61,9 @@ export class SqlError extends TidemarkError {
     super(message);
   }
 }
+
+/**
+ * The connection broke while a statement was under way: it may have been carried out, or not. Repeating it is safe only if it
+ * is idempotent, as an append with the same event ids is.
+ */
+export class ConnectionLostError extends StoreUnavailableError {}

@@ -18,6 +18,10 @@ export interface SqlPortsOptions {
   readonly capabilities: StoreCapabilities;
   /** How long subscriptions wait at the head before they look again unasked, in milliseconds. */
   readonly pollMs: number;
+  /** Called when this process may have appended, after the commit. */
+  readonly onAppended?: (() => void) | undefined;
+  /** How many calls of coalesced appends may be on their way at the same time. Default: 1. */
+  readonly lanes?: number | undefined;
 }
 
 /** All ports of a backend over one driver. */
@@ -30,10 +34,13 @@ export class SqlPorts {
   readonly #driver: SqlDriver;
   readonly #parts: TransactionParts;
 
-  constructor(driver: SqlDriver, { names, codec, clock, capabilities, pollMs }: SqlPortsOptions) {
+  constructor(
+    driver: SqlDriver,
+    { names, codec, clock, capabilities, pollMs, onAppended, lanes }: SqlPortsOptions,
+  ) {
     const collections = new Collections(names);
     this.#driver = driver;
-    this.events = new SqlEventStore(driver, names, { capabilities, codec, clock, pollMs });
+    this.events = new SqlEventStore(driver, names, { capabilities, codec, clock, pollMs, onAppended, lanes });
     this.checkpoints = new SqlCheckpointStore(driver, names);
     this.snapshots = new SqlSnapshotStore(driver, names, codec);
     this.documents = new SqlDocumentStore(driver, collections, codec, (work) => driver.transaction(work));
@@ -54,7 +61,7 @@ export class SqlPorts {
         tx.end();
       }
     });
-    if (appended) this.events.wakeUp.wake();
+    if (appended) this.events.announce();
     return result;
   }
 }

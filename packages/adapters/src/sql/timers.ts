@@ -66,7 +66,9 @@ export class SqlTimerStore implements TimerStore {
            LIMIT $3::integer
            FOR UPDATE SKIP LOCKED
        ), claimed AS (
-         UPDATE ${this.#table} t SET claimable_at = ${now} + $4::float8 * interval '1 millisecond'
+         -- Stored times have milliseconds, and rounded up the claim would last longer than was asked for.
+         UPDATE ${this.#table} t
+           SET claimable_at = date_trunc('milliseconds', ${now} + $4::float8 * interval '1 millisecond')
            FROM due WHERE t.id = due.id
            RETURNING t.*
        )

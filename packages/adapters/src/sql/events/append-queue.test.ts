@@ -1,7 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
-import { ConcurrencyError } from '@tidemark/core';
+import { describe, expect, it, jest } from '@jest/globals';
+import { ConcurrencyError, StoreUnavailableError } from '@tidemark/core';
 import { SchemaNames } from '../schema-names.js';
-import type { SqlParameter, SqlRows, SqlSession } from '../driver.js';
+import { ConnectionLostError, type SqlParameter, type SqlRows, type SqlSession } from '../driver.js';
 import { AppendQueue } from './append-queue.js';
 import { AppendFunctions, encodeAppend } from './append.js';
 import { jsonCodec } from '@tidemark/core';
@@ -24,6 +24,7 @@ class Database implements SqlSession {
     const count = streams.startsWith('{') ? streams.split(',').length : 1;
     const rows = Array.from({ length: count }, () => {
       this.#position += 1;
+      if (lone) return ['0', String(this.#position)];
       return [streams === 'taken' ? '{2,4,NULL,NULL}' : `{0,0,${this.#position},NULL}`];
     });
     return { rows, affectedRows: 0 };
@@ -50,11 +51,11 @@ class Database implements SqlSession {
   }
 }
 
-const start = (refuses?: (streams: string) => boolean) => {
+const start = (refuses?: (streams: string) => boolean, lanes = 1) => {
   const database = new Database(refuses);
   const woken: number[] = [];
   const functions = new AppendFunctions(new SchemaNames('tidemark'), undefined);
-  const queue = new AppendQueue(database, functions, () => woken.push(database.calls.length));
+  const queue = new AppendQueue(database, functions, () => woken.push(database.calls.length), lanes);
   const append = (stream: string, count = 1) =>
     queue.append(
       encodeAppend(
@@ -106,6 +107,58 @@ describe('the queue of appends', () => {
     ]);
   });
 
+  it('with several lanes, has as many calls on their way, and never two to one stream', async () => {
+    const { database, append } = start(undefined, 2);
+    const all = Promise.all(['a', 'a', 'b', 'c', 'a'].map((stream) => append(stream)));
+    expect(database.calls).toEqual(['a false', 'b false']);
+    await database.answer();
+    expect((await all).map(({ stream }) => stream)).toEqual(['a', 'a', 'b', 'c', 'a']);
+    expect(database.calls).toEqual(['a false', 'b false', '{"a","c"} {false,false}', 'a false']);
+  });
+
+  it('asks again for what was on its way when the connection broke, with its ids', async () => {
+    const { database, append } = start();
+    const lost = jest.spyOn(database, 'run').mockRejectedValueOnce(new ConnectionLostError('broken'));
+    const outcome = append('a');
+    await database.answer();
+    expect(await outcome).toMatchObject({ stream: 'a', position: 1n });
+    expect(database.calls).toEqual(['a true']);
+    lost.mockRejectedValue(new ConnectionLostError('broken again'));
+    await expect(append('a')).rejects.toThrow('broken again');
+  });
+
+  it('fails all at once when the store is away, and goes on when it is back', async () => {
+    const { database, append } = start();
+    const first = append('a');
+    const outcomes = Promise.allSettled(['b', 'c', 'd'].map((stream) => append(stream)));
+    const away = jest.spyOn(database, 'run').mockRejectedValueOnce(new StoreUnavailableError('away'));
+    await database.answer();
+    await first;
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    away.mockRejectedValueOnce(new ConnectionLostError('broken'));
+    away.mockRejectedValueOnce(new StoreUnavailableError('away'));
+    const more = [append('e')];
+    expect(await Promise.allSettled(more)).toMatchObject([{ status: 'rejected' }]);
+    const back = append('f');
+    await database.answer();
+    expect(await back).toMatchObject({ stream: 'f' });
+  });
+
+  it('stops trying each by itself when the store is away', async () => {
+    const { database, append } = start();
+    const first = append('a');
+    const outcomes = Promise.allSettled(['b', 'c', 'd'].map((stream) => append(stream)));
+    const run = jest.spyOn(database, 'run');
+    run.mockRejectedValueOnce(new ConnectionLostError('broken'));
+    run.mockRejectedValueOnce(new StoreUnavailableError('away'));
+    await database.answer();
+    await first;
+    expect(await outcomes).toMatchObject(
+      ['b', 'c', 'd'].map(() => ({ status: 'rejected', reason: { message: 'away' } })),
+    );
+    expect(run).toHaveBeenCalledTimes(2);
+  });
+
   it('answers a conflict to the one whose it is, and wakes nobody for it', async () => {
     const { database, append, woken } = start();
     const outcome = append('taken').catch((error: unknown) => error);
@@ -134,7 +187,10 @@ describe('the queue of appends', () => {
 
   it('says so when the database answers what it never should', async () => {
     const { database, append } = start();
-    database.run = async () => ({ rows: [['{9,NULL,NULL,NULL}']], affectedRows: 0 });
+    database.run = async (text) => ({
+      rows: text.includes('INSERT') ? [] : [['{9,NULL,NULL,NULL}']],
+      affectedRows: 0,
+    });
     await expect(append('a')).rejects.toThrow('unknown outcome 9');
   });
 });

@@ -1,5 +1,6 @@
+import { StoreUnavailableError } from '@tidemark/core';
 import type { AppendResult } from '@tidemark/core';
-import type { SqlSession } from '../driver.js';
+import { ConnectionLostError, type SqlSession } from '../driver.js';
 import type { AppendFunctions, AppendOutcome, EncodedAppend } from './append.js';
 
 /** Most appends in one call. More would make those at its front wait for those at its end. */
@@ -15,25 +16,34 @@ interface Waiting {
 }
 
 /**
- * Coalesces appends: those that arrive while one is on its way go out together as one call when it is back, so that many
- * callers share the cost of a round trip and a commit. A lone append goes out at once, by itself.
+ * Coalesces appends: those that arrive while all lanes are at work go out together as one call when one is free, so that many
+ * callers share the cost of a round trip and a commit. A lone append goes out at once, by itself. Appends to one stream are in
+ * one lane at a time, in their order.
  *
  * One bad append never fails its neighbours: if a call fails as a whole, each of its appends is tried by itself. (A call is
  * one transaction, so nothing of it was written. If the connection broke while it was committing, an append may have been
- * written nevertheless; tried again with the same ids it is answered as done, which is why ids count as given then.)
+ * written nevertheless; tried again with the same ids it is answered as done, which is why ids count as given then.) While the
+ * store cannot be reached at all, none is tried further.
  */
 export class AppendQueue {
   readonly #session: SqlSession;
   readonly #functions: AppendFunctions;
   readonly #onAppended: () => void;
+  readonly #lanes: number;
+  /** The streams of what is on its way. */
+  readonly #underWay = new Set<string>();
   #waiting: Waiting[] = [];
-  #busy = false;
+  #busy = 0;
 
-  /** @param onAppended called after each call that wrote something */
-  constructor(session: SqlSession, functions: AppendFunctions, onAppended: () => void) {
+  /**
+   * @param onAppended called after each call that wrote something
+   * @param lanes most calls on their way at the same time
+   */
+  constructor(session: SqlSession, functions: AppendFunctions, onAppended: () => void, lanes: number) {
     this.#session = session;
     this.#functions = functions;
     this.#onAppended = onAppended;
+    this.#lanes = lanes;
   }
 
   append(append: EncodedAppend): Promise<AppendResult> {
@@ -43,24 +53,24 @@ export class AppendQueue {
         settle: (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)),
         fail: reject,
       });
-      if (!this.#busy) void this.#work();
+      if (this.#busy < this.#lanes) void this.#work();
     });
   }
 
   async #work(): Promise<void> {
-    this.#busy = true;
-    while (this.#waiting.length > 0) {
-      const batch = this.#takeBatch();
+    this.#busy += 1;
+    for (let batch = this.#takeBatch(); batch.length > 0; batch = this.#takeBatch()) {
       const [first, second] = batch;
       if (first !== undefined && second === undefined) await this.#sendAlone(first);
       else await this.#sendTogether(batch);
+      for (const { append } of batch) this.#underWay.delete(append.stream);
     }
-    this.#busy = false;
+    this.#busy -= 1;
   }
 
   /** As many as fit, in their order, but each stream once: the next append to it decides on what this one leaves. */
   #takeBatch(): readonly Waiting[] {
-    const streams = new Set<string>();
+    const streams = new Set(this.#underWay);
     const batch: Waiting[] = [];
     const left: Waiting[] = [];
     let events = 0;
@@ -76,6 +86,7 @@ export class AppendQueue {
       streams.add(stream);
     }
     this.#waiting = left;
+    for (const { append } of batch) this.#underWay.add(append.stream);
     return batch;
   }
 
@@ -88,21 +99,52 @@ export class AppendQueue {
       );
       if (outcomes.some(isWritten)) this.#onAppended();
       for (const [index, waiting] of batch.entries()) waiting.settle(outcomes[index] as AppendOutcome);
-    } catch {
-      for (const waiting of batch) await this.#sendAlone({ ...waiting, append: retried(waiting.append) });
+    } catch (error) {
+      if (isAway(error)) for (const { fail } of batch) fail(error);
+      else await this.#sendEach(batch);
+    }
+  }
+
+  /** Tries each by itself, until the store is away. */
+  async #sendEach(batch: readonly Waiting[]): Promise<void> {
+    let away: unknown;
+    for (const { append, settle, fail } of batch) {
+      if (away !== undefined) {
+        fail(away);
+        continue;
+      }
+      try {
+        settle(await this.#one(retried(append)));
+      } catch (error) {
+        fail(error);
+        if (isAway(error)) away = error;
+      }
     }
   }
 
   async #sendAlone({ append, settle, fail }: Waiting): Promise<void> {
     try {
-      const outcome = await this.#functions.one(this.#session, append);
-      if (isWritten(outcome)) this.#onAppended();
-      settle(outcome);
+      settle(await this.#one(append));
     } catch (error) {
-      fail(error);
+      if (!(error instanceof ConnectionLostError)) {
+        fail(error);
+        return;
+      }
+      // Whether it was written, its ids tell.
+      await this.#one(retried(append)).then(settle, fail);
     }
   }
+
+  async #one(append: EncodedAppend): Promise<AppendOutcome> {
+    const outcome = await this.#functions.one(this.#session, append);
+    if (isWritten(outcome)) this.#onAppended();
+    return outcome;
+  }
 }
+
+/** True for an error that says that the store cannot be reached, but not for that of one connection that broke. */
+const isAway = (error: unknown): boolean =>
+  error instanceof StoreUnavailableError && !(error instanceof ConnectionLostError);
 
 const isWritten = (outcome: AppendOutcome): boolean =>
   !(outcome instanceof Error) && !outcome.alreadyAppended;

@@ -44,15 +44,20 @@ export interface SqlEventStoreOptions {
   readonly clock?: Clock | undefined;
   /** How long subscriptions wait at the head before they look again unasked, in milliseconds. */
   readonly pollMs: number;
+  /** Called when this process may have appended, after the commit. */
+  readonly onAppended?: (() => void) | undefined;
+  /** How many calls of coalesced appends may be on their way at the same time. Default: 1. */
+  readonly lanes?: number | undefined;
 }
 
 /** The event store in PostgreSQL's tables, whatever program speaks to PostgreSQL. */
 export class SqlEventStore implements EventStore {
   readonly capabilities: StoreCapabilities;
-  /** Wakes the subscriptions: to be called after every commit that may have appended. */
+  /** Wakes the subscriptions: to be called when others may have appended. */
   readonly wakeUp = new WakeUp();
   readonly functions: AppendFunctions;
   readonly #driver: SqlDriver;
+  readonly #onAppended: (() => void) | undefined;
   readonly #codec: Codec;
   readonly #queue: AppendQueue;
   readonly #reader: StreamReader;
@@ -66,13 +71,14 @@ export class SqlEventStore implements EventStore {
   constructor(
     driver: SqlDriver,
     names: SchemaNames,
-    { capabilities, codec, clock, pollMs }: SqlEventStoreOptions,
+    { capabilities, codec, clock, pollMs, onAppended, lanes = 1 }: SqlEventStoreOptions,
   ) {
     this.capabilities = capabilities;
     this.#driver = driver;
+    this.#onAppended = onAppended;
     this.#codec = codec;
     this.functions = new AppendFunctions(names, clock);
-    this.#queue = new AppendQueue(driver, this.functions, () => this.wakeUp.wake());
+    this.#queue = new AppendQueue(driver, this.functions, () => this.announce(), lanes);
     this.#rows = new EventRows(codec);
     this.#reader = new StreamReader(driver, names, this.#rows, codec, clock);
     this.#settings = new StreamSettings(driver, names, codec);
@@ -108,7 +114,7 @@ export class SqlEventStore implements EventStore {
     const [first] = encoded;
     if (encoded.length === 1 && first !== undefined) return [await this.#queue.append(first)];
     const results = await this.functions.atomically(this.#driver, encoded);
-    this.wakeUp.wake();
+    this.announce();
     return results;
   }
 
@@ -169,6 +175,12 @@ export class SqlEventStore implements EventStore {
 
   tombstoneStream(stream: string, options: AppendOptions = {}): Promise<void> {
     return this.#settings.delete(stream, options, true);
+  }
+
+  /** Wakes the subscriptions here and elsewhere: to be called after every commit that may have appended. */
+  announce(): void {
+    this.wakeUp.wake();
+    this.#onAppended?.();
   }
 
   /** Ends every subscription that is open. */

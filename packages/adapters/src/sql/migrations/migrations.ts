@@ -2,6 +2,7 @@ import { appendManyFunction } from './append-many.js';
 import { appendOneFunction } from './append-one.js';
 import { changeStreamFunction } from './change-stream.js';
 import { eventsTable, positionsSequence, streamsTable } from './events.js';
+import { finalTombstones, immutableEvents } from './immutable-events.js';
 import { safePositionFunction } from './safe-position.js';
 import { checkpointsTable, collectionsTable, snapshotsTable, timersTable } from './state.js';
 
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
     name: 'checkpoints, snapshots, timers and documents',
     sql: [checkpointsTable, snapshotsTable, timersTable, collectionsTable].join(''),
   },
+  { number: 3, name: 'immutability', sql: [immutableEvents, finalTombstones].join('') },
 ];

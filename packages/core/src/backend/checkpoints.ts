@@ -1,4 +1,5 @@
 import { TidemarkError } from '../error.js';
+import type { Lease } from './leases.js';
 
 /** How far a processor has come. */
 export interface Checkpoint {
@@ -12,6 +13,8 @@ export interface Checkpoint {
 export interface CheckpointMove extends Checkpoint {
   /** Where the checkpoint must stand now; `undefined` if it must not exist yet. */
   readonly previous: bigint | undefined;
+  /** The mover must have this lease, until the move is committed: it fences the transaction as `hold` does. Default: none. */
+  readonly lease?: Lease | undefined;
 }
 
 /** Where processors note how far they have come. */
@@ -25,6 +28,7 @@ export interface CheckpointStore {
   /**
    * Moves a checkpoint by compare-and-set: two owners can never both succeed from the same place.
    *
+   * @throws {LeaseLostError} the lease that came with it is lost; inside a transaction, roll back
    * @throws {CheckpointConflictError} it stands elsewhere than `previous`; inside a transaction, roll back
    */
   move(move: CheckpointMove): Promise<void>;

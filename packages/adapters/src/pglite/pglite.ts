@@ -1,15 +1,19 @@
 import { jsonCodec } from '@tidemark/core';
 import type {
-  Backend,
   CheckpointStore,
   Clock,
   Codec,
+  DeadLetterStore,
   DocumentStore,
   EventStore,
+  LeaseStore,
+  NodeStore,
   SnapshotStore,
   TimerStore,
   Transaction,
 } from '@tidemark/core';
+import type { ArchiveOptions, ArchiveProgress } from '../sql/archive/archive-options.js';
+import type { SqlBackend } from '../sql/archive/sql-backend.js';
 import { migrate } from '../sql/migrate.js';
 import { SchemaNames } from '../sql/schema-names.js';
 import { SqlPorts } from '../sql/sql-ports.js';
@@ -25,7 +29,7 @@ export interface PgliteOptions {
   readonly schema?: string | undefined;
   /** How data becomes text and back. Default: {@link jsonCodec}. What it writes must be JSON. */
   readonly codec?: Codec | undefined;
-  /** Gives the time for `recordedAt`, `maxAge` and timers, for tests. Default: the database's own. */
+  /** Gives the time for `recordedAt`, `maxAge`, timers, leases, dead letters and nodes, for tests. Default: the database's own. */
   readonly clock?: Clock | undefined;
 }
 
@@ -35,7 +39,7 @@ export interface PgliteOptions {
  */
 const pollMs = 5_000;
 
-class PgliteBackend implements Backend {
+class PgliteBackend implements SqlBackend {
   readonly name = 'pglite';
   readonly sql = true;
   readonly events: EventStore;
@@ -43,6 +47,9 @@ class PgliteBackend implements Backend {
   readonly snapshots: SnapshotStore;
   readonly documents: DocumentStore;
   readonly timers: TimerStore;
+  readonly leases: LeaseStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly nodes: NodeStore;
   readonly #folder: string | undefined;
   readonly #names: SchemaNames;
   readonly #driver = new PgliteDriver();
@@ -60,6 +67,8 @@ class PgliteBackend implements Backend {
       codec,
       clock,
       pollMs,
+      // PGlite has no autovacuum.
+      vacuums: true,
       capabilities: {
         multiStreamAppend: true,
         transactionalAppend: true,
@@ -73,11 +82,18 @@ class PgliteBackend implements Backend {
       snapshots: this.snapshots,
       documents: this.documents,
       timers: this.timers,
+      leases: this.leases,
+      deadLetters: this.deadLetters,
+      nodes: this.nodes,
     } = this.#ports);
   }
 
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     return this.#ports.transaction(work);
+  }
+
+  archive(options: ArchiveOptions): Promise<ArchiveProgress> {
+    return this.#ports.archive.run(options);
   }
 
   open(): Promise<void> {
@@ -137,4 +153,4 @@ class PgliteBackend implements Backend {
  * await app.start();
  * ```
  */
-export const pglite = (options: PgliteOptions = {}): Backend => new PgliteBackend(options);
+export const pglite = (options: PgliteOptions = {}): SqlBackend => new PgliteBackend(options);

@@ -16,9 +16,14 @@ export interface PostgresOptions {
   readonly schema?: string | undefined;
   /** Whether opening brings the schema to the newest version. If not, opening an older one fails. Default: true. */
   readonly autoMigrate?: boolean | undefined;
+  /**
+   * The tablespace that the archive lies in, e.g. on cheaper disks; see {@link SqlBackend.archive}. Opening puts an empty
+   * archive there, if `autoMigrate` is on; otherwise opening fails and says what to run. Default: wherever it is.
+   */
+  readonly archiveTablespace?: string | undefined;
   /** How data becomes text and back. Default: {@link jsonCodec}. What it writes must be JSON. */
   readonly codec?: Codec | undefined;
-  /** Gives the time for `recordedAt`, `maxAge` and timers, for tests. Default: the database's own. */
+  /** Gives the time for `recordedAt`, `maxAge`, timers, leases, dead letters and nodes, for tests. Default: the database's own. */
   readonly clock?: Clock | undefined;
   /** TLS: true, or options as of `tls.connect()`. Default: as the connection string says. */
   readonly ssl?: boolean | ConnectionOptions | undefined;

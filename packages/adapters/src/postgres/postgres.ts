@@ -1,14 +1,19 @@
 import { ConfigurationError, jsonCodec } from '@tidemark/core';
 import type {
-  Backend,
   CheckpointStore,
+  DeadLetterStore,
   DocumentStore,
   EventStore,
+  LeaseStore,
+  NodeStore,
   SnapshotStore,
   TimerStore,
   Transaction,
 } from '@tidemark/core';
 import type { Pool } from 'pg';
+import type { ArchiveOptions, ArchiveProgress } from '../sql/archive/archive-options.js';
+import { placeArchive } from '../sql/archive/archive-tablespace.js';
+import type { SqlBackend } from '../sql/archive/sql-backend.js';
 import { checkMigrated, migrate } from '../sql/migrate.js';
 import { SchemaNames } from '../sql/schema-names.js';
 import { SqlPorts } from '../sql/sql-ports.js';
@@ -26,7 +31,7 @@ const lanes = 3;
 /** How long to wait for an answer that the server itself would have cut off before, in milliseconds. */
 const answerGraceMs = 5_000;
 
-class PostgresBackend implements Backend {
+class PostgresBackend implements SqlBackend {
   readonly name = 'postgres';
   readonly sql = true;
   readonly events: EventStore;
@@ -34,6 +39,9 @@ class PostgresBackend implements Backend {
   readonly snapshots: SnapshotStore;
   readonly documents: DocumentStore;
   readonly timers: TimerStore;
+  readonly leases: LeaseStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly nodes: NodeStore;
   readonly #names: SchemaNames;
   readonly #settings: ConnectionSettings;
   readonly #session: PostgresSessionOptions;
@@ -42,6 +50,7 @@ class PostgresBackend implements Backend {
   readonly #connectTimeoutMs: number;
   readonly #autoMigrate: boolean;
   readonly #transactionPooler: boolean;
+  readonly #archiveTablespace: string | undefined;
   #pool: Pool | undefined;
   #channel: WakeUpChannel | undefined;
   /** The last of opening and closing, which happen one after the other. */
@@ -61,6 +70,7 @@ class PostgresBackend implements Backend {
     this.#connectTimeoutMs = connectTimeoutMs;
     this.#autoMigrate = autoMigrate;
     this.#transactionPooler = transactionPooler;
+    this.#archiveTablespace = options.archiveTablespace;
     this.#session = {
       server: this.#settings.server,
       answerTimeoutMs: statementTimeoutMs === 0 ? 0 : statementTimeoutMs + answerGraceMs,
@@ -82,11 +92,18 @@ class PostgresBackend implements Backend {
       snapshots: this.snapshots,
       documents: this.documents,
       timers: this.timers,
+      leases: this.leases,
+      deadLetters: this.deadLetters,
+      nodes: this.nodes,
     } = this.#ports);
   }
 
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     return this.#ports.transaction(work);
+  }
+
+  archive(options: ArchiveOptions): Promise<ArchiveProgress> {
+    return this.#ports.archive.run(options);
   }
 
   open(): Promise<void> {
@@ -105,6 +122,7 @@ class PostgresBackend implements Backend {
         await this.#check(connections);
         this.#driver.attach(connections);
         await (this.#autoMigrate ? migrate : checkMigrated)(this.#driver, this.#names);
+        await placeArchive(this.#driver, this.#names, this.#archiveTablespace, this.#autoMigrate);
       } catch (error) {
         await this.#letGo();
         throw error;
@@ -178,4 +196,4 @@ const unused = (): void => undefined;
  * await app.start();
  * ```
  */
-export const postgres = (options: PostgresOptions): Backend => new PostgresBackend(options);
+export const postgres = (options: PostgresOptions): SqlBackend => new PostgresBackend(options);

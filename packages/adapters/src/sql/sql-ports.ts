@@ -1,4 +1,5 @@
 import type { Clock, Codec, StoreCapabilities, Transaction } from '@tidemark/core';
+import { SqlArchive } from './archive/archive.js';
 import { SqlCheckpointStore } from './checkpoints.js';
 import { Collections } from './documents/collections.js';
 import { SqlDocumentStore } from './documents/document-store.js';
@@ -22,6 +23,8 @@ export interface SqlPortsOptions {
   readonly onAppended?: (() => void) | undefined;
   /** How many calls of coalesced appends may be on their way at the same time. Default: 1. */
   readonly lanes?: number | undefined;
+  /** As in {@link SqlArchiveOptions}. */
+  readonly vacuums?: boolean | undefined;
 }
 
 /** All ports of a backend over one driver. */
@@ -31,12 +34,13 @@ export class SqlPorts {
   readonly snapshots: SqlSnapshotStore;
   readonly documents: SqlDocumentStore;
   readonly timers: SqlTimerStore;
+  readonly archive: SqlArchive;
   readonly #driver: SqlDriver;
   readonly #parts: TransactionParts;
 
   constructor(
     driver: SqlDriver,
-    { names, codec, clock, capabilities, pollMs, onAppended, lanes }: SqlPortsOptions,
+    { names, codec, clock, capabilities, pollMs, onAppended, lanes, vacuums }: SqlPortsOptions,
   ) {
     const collections = new Collections(names);
     this.#driver = driver;
@@ -45,6 +49,7 @@ export class SqlPorts {
     this.snapshots = new SqlSnapshotStore(driver, names, codec);
     this.documents = new SqlDocumentStore(driver, collections, codec, (work) => driver.transaction(work));
     this.timers = new SqlTimerStore(driver, names, codec, clock);
+    this.archive = new SqlArchive(driver, names, { clock, vacuums, head: () => this.events.head() });
     this.#parts = { names, codec, clock, collections, functions: this.events.functions };
   }
 

@@ -1,4 +1,4 @@
-const andIdIsNew = `AND NOT EXISTS (SELECT FROM {schema}.events e WHERE e.id = $3::uuid AND e.stream = $1::text)`;
+const andIdIsNew = `AND NOT EXISTS (SELECT FROM {schema}.all_events e WHERE e.id = $3::uuid AND e.stream = $1::text)`;
 
 /**
  * Appends one event if nothing stands in its way, which is nearly always, in one plain statement: no function is called and

@@ -91,7 +91,7 @@ export class SqlEventStore implements EventStore {
     this.#find = names.fill(
       `SELECT ${eventColumns}, s.tombstoned::integer FROM (SELECT) one
          LEFT JOIN {schema}.streams s ON s.stream = $1::text
-         LEFT JOIN {schema}.events e ON e.id = $2::uuid AND e.stream = $1::text`,
+         LEFT JOIN {schema}.all_events e ON e.id = $2::uuid AND e.stream = $1::text`,
     );
     this.#version = names.fill(
       `SELECT (SELECT e.version FROM {schema}.events e WHERE e.stream = $1::text ORDER BY e.version DESC LIMIT 1),

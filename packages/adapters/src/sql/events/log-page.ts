@@ -41,7 +41,7 @@ export class LogPages {
     this.#knowsText = codec === jsonCodec;
     const select = (conditions: string, order: string): string =>
       names.fill(
-        `SELECT ${eventColumns} FROM {schema}.events e
+        `SELECT ${eventColumns} FROM {schema}.all_events e
            WHERE e.position >= $1::bigint AND e.position <= $2::bigint ${conditions}
            ORDER BY e.position ${order} LIMIT $3::bigint`,
       );

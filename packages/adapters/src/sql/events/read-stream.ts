@@ -41,7 +41,7 @@ export class StreamReader {
     this.#clock = clock;
     const page = (descending: boolean): string =>
       names.fill(
-        `SELECT ${eventColumns} FROM {schema}.events e
+        `SELECT ${eventColumns} FROM {schema}.all_events e
            WHERE e.stream = $1::text AND e.version >= $2::integer AND e.version <= $3::integer
              AND ($5::timestamptz IS NULL OR e.recorded_at > $5::timestamptz)
            ORDER BY e.version ${descending ? 'DESC' : 'ASC'} LIMIT $4::bigint`,

@@ -8,9 +8,14 @@
  * there already, in conflict, or outrun in a race, are then decided on one by one.
  *
  * With `p_atomic`, one that is refused undoes all; the outcomes say which.
+ *
+ * @param known where ids are looked for
  */
-export const appendManyFunction = `
-CREATE FUNCTION {schema}.append_many(
+export const appendMany = (
+  create: 'CREATE' | 'CREATE OR REPLACE',
+  known: 'events' | 'all_events',
+): string => `
+${create} FUNCTION {schema}.append_many(
   p_streams text[], p_expected integer[], p_ids_given boolean[], p_counts integer[], p_atomic boolean,
   p_owners integer[], p_nth integer[], p_ids uuid[], p_types text[], p_schema_versions integer[],
   p_data json[], p_metadata json[], p_recorded_at timestamptz
@@ -43,7 +48,7 @@ BEGIN
                 END
             AND NOT (a.ids_given AND EXISTS (
               SELECT FROM unnest(p_owners, p_ids) AS i(owner, id)
-                JOIN {schema}.events e ON e.id = i.id AND e.stream = a.stream
+                JOIN {schema}.${known} e ON e.id = i.id AND e.stream = a.stream
                 WHERE i.owner = a.n
             ))
       ), placed AS MATERIALIZED (

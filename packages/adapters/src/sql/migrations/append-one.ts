@@ -14,9 +14,11 @@
  * - The reservation lock comes before positions are drawn (see safe-position), and after all checks: a conflict draws none.
  * - The unique index on (stream, version) decides races. The first event goes in alone: whoever wins it has the stream to
  *   itself until commit, whoever loses waits for that, reads anew and decides anew.
+ *
+ * @param known where ids are looked for: the only place, besides reading, that the archive matters to
  */
-export const appendOneFunction = `
-CREATE FUNCTION {schema}.append_one(
+export const appendOne = (create: 'CREATE' | 'CREATE OR REPLACE', known: 'events' | 'all_events'): string => `
+${create} FUNCTION {schema}.append_one(
   p_stream text, p_expected integer, p_ids_given boolean, p_ids uuid[], p_types text[], p_schema_versions integer[],
   p_data json[], p_metadata json[], p_recorded_at timestamptz
 ) RETURNS bigint[] LANGUAGE plpgsql VOLATILE AS $function$
@@ -45,7 +47,7 @@ BEGIN
              min(e.version - i.n) = max(e.version - i.n) AS consecutive, max(e.version) AS version, max(e.position) AS position
         INTO v_known
         FROM unnest(p_ids) WITH ORDINALITY AS i(id, n)
-        JOIN {schema}.events e ON e.id = i.id AND e.stream = p_stream;
+        JOIN {schema}.${known} e ON e.id = i.id AND e.stream = p_stream;
       IF v_known.found > 0 THEN
         IF v_known.found = v_count AND v_known.consecutive AND (CASE
              WHEN p_expected <= -2 THEN true

@@ -1,5 +1,6 @@
-import { appendManyFunction } from './append-many.js';
-import { appendOneFunction } from './append-one.js';
+import { appendMany } from './append-many.js';
+import { appendOne } from './append-one.js';
+import { archive } from './archive.js';
 import { changeStreamFunction } from './change-stream.js';
 import { eventsTable, positionsSequence, streamsTable } from './events.js';
 import { finalTombstones, immutableEvents } from './immutable-events.js';
@@ -24,8 +25,8 @@ export const migrations: readonly Migration[] = [
       eventsTable,
       positionsSequence,
       streamsTable,
-      appendOneFunction,
-      appendManyFunction,
+      appendOne('CREATE', 'events'),
+      appendMany('CREATE', 'events'),
       changeStreamFunction,
       safePositionFunction,
     ].join(''),
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
     sql: [checkpointsTable, snapshotsTable, timersTable, collectionsTable].join(''),
   },
   { number: 3, name: 'immutability', sql: [immutableEvents, finalTombstones].join('') },
+  { number: 4, name: 'archive', sql: archive },
 ];

@@ -16,15 +16,21 @@ class Database implements SqlSession {
 
   async run(text: string, parameters: readonly SqlParameter[]): Promise<SqlRows> {
     const [streams = '', , third = ''] = parameters.map(String);
-    // The statement for a single event has no parameter for it: it looks for the id or does not.
+    // The statements for single events have no parameter for it: they look for ids or do not.
     const given = text.includes('INSERT') ? text.includes('e.id = ') : third;
     this.calls.push(`${streams} ${given}`);
     await new Promise<void>((resolve) => this.#answers.push(resolve));
     if (this.refuses(streams)) throw new Error(`cannot write ${streams}`);
-    const count = streams.startsWith('{') ? streams.split(',').length : 1;
-    const rows = Array.from({ length: count }, () => {
-      this.#position += 1;
-      return [streams === 'taken' ? '{2,4,NULL,NULL}' : `{0,0,${this.#position},NULL}`];
+    const several = streams.startsWith('{');
+    const names = several ? streams.slice(1, -1).replaceAll('"', '').split(',') : [streams];
+    // Statements give rows for what they wrote, functions for everything; the statement for several says for which stream.
+    const isStatement = text.includes('INSERT');
+    const rows = names.flatMap((name) => {
+      const taken = name.startsWith('taken');
+      if (taken && isStatement) return [];
+      if (!taken) this.#position += 1;
+      const outcome = taken ? '{2,4,NULL,NULL}' : `{0,0,${this.#position},NULL}`;
+      return [several && isStatement ? [name, outcome] : [outcome]];
     });
     return { rows, affectedRows: 0 };
   }
@@ -40,15 +46,16 @@ class Database implements SqlSession {
   /** Answers all calls, also those that follow, until none is left. */
   async answer(): Promise<void> {
     for (;;) {
-      await new Promise((resolve) => {
-        setImmediate(resolve);
-      });
+      await aTurn();
       const next = this.#answers.shift();
       if (next === undefined) return;
       next();
     }
   }
 }
+
+/** Lets everything go on that waits for nothing but its turn. */
+const aTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const start = (refuses?: (streams: string) => boolean, lanes = 1) => {
   const database = new Database(refuses);
@@ -68,15 +75,46 @@ const start = (refuses?: (streams: string) => boolean, lanes = 1) => {
 describe('the queue of appends', () => {
   it('sends a lone append by itself, and together those that came while it was on its way', async () => {
     const { database, append, woken } = start();
-    const all = Promise.all(['a', 'b', 'c'].map((stream) => append(stream)));
+    const first = append('a');
+    await aTurn();
+    const all = Promise.all([first, ...['b', 'c'].map((stream) => append(stream))]);
     await database.answer();
     expect((await all).map(({ stream, position }) => [stream, position])).toEqual([
       ['a', 1n],
       ['b', 2n],
       ['c', 3n],
     ]);
-    expect(database.calls).toEqual(['a false', '{"b","c"} {false,false}']);
+    expect(database.calls).toEqual(['a false', '{"b","c"} false']);
     expect(woken).toEqual([1, 2]);
+  });
+
+  it('sends together those that come in one turn, as the next ones of callers that were answered together do', async () => {
+    const { database, append } = start();
+    const twice = async (stream: string): Promise<void> => {
+      await append(`${stream}1`);
+      await append(`${stream}2`);
+    };
+    const all = Promise.all([twice('a'), twice('b'), twice('c')]);
+    await database.answer();
+    await all;
+    expect(database.calls).toEqual(['{"a1","b1","c1"} false', '{"a2","b2","c2"} false']);
+  });
+
+  it('decides behind the others on those that something stands in the way of', async () => {
+    const { database, append, woken } = start();
+    const all = Promise.allSettled(['a', 'taken1', 'b', 'taken2'].map((stream) => append(stream)));
+    await database.answer();
+    expect(await all).toMatchObject([
+      { value: { stream: 'a', position: 1n } },
+      { reason: new ConcurrencyError('taken1', 'any', 4) },
+      { value: { stream: 'b', position: 2n } },
+      { reason: new ConcurrencyError('taken2', 'any', 4) },
+    ]);
+    expect(database.calls).toEqual([
+      '{"a","taken1","b","taken2"} false',
+      '{"taken1","taken2"} {false,false}',
+    ]);
+    expect(woken).toEqual([2]);
   });
 
   it('keeps the order of appends to one stream, one a call', async () => {
@@ -84,7 +122,7 @@ describe('the queue of appends', () => {
     const all = Promise.all(['a', 'b', 'b', 'c', 'b'].map((stream) => append(stream)));
     await database.answer();
     await all;
-    expect(database.calls).toEqual(['a false', '{"b","c"} {false,false}', 'b false', 'b false']);
+    expect(database.calls).toEqual(['{"a","b","c"} false', 'b false', 'b false']);
   });
 
   it('tries each by itself when a call fails: one that is bad fails alone; ids then count as given', async () => {
@@ -97,22 +135,20 @@ describe('the queue of appends', () => {
       'rejected',
       'fulfilled',
     ]);
-    expect(database.calls).toEqual([
-      'a false',
-      '{"b","bad","c"} {false,false,false}',
-      'b true',
-      'bad true',
-      'c true',
-    ]);
+    expect(database.calls).toEqual(['{"a","b","bad","c"} false', 'a true', 'b true', 'bad true', 'c true']);
   });
 
   it('with several lanes, has as many calls on their way, and never two to one stream', async () => {
     const { database, append } = start(undefined, 2);
-    const all = Promise.all(['a', 'a', 'b', 'c', 'a'].map((stream) => append(stream)));
+    const first = append('a');
+    await aTurn();
+    const second = ['a', 'b'].map((stream) => append(stream));
+    await aTurn();
     expect(database.calls).toEqual(['a false', 'b false']);
+    const all = Promise.all([first, ...second, ...['c', 'a'].map((stream) => append(stream))]);
     await database.answer();
     expect((await all).map(({ stream }) => stream)).toEqual(['a', 'a', 'b', 'c', 'a']);
-    expect(database.calls).toEqual(['a false', 'b false', '{"a","c"} {false,false}', 'a false']);
+    expect(database.calls).toEqual(['a false', 'b false', '{"a","c"} false', 'a false']);
   });
 
   it('asks again for what was on its way when the connection broke, with its ids', async () => {
@@ -129,6 +165,7 @@ describe('the queue of appends', () => {
   it('fails all at once when the store is away, and goes on when it is back', async () => {
     const { database, append } = start();
     const first = append('a');
+    await aTurn();
     const outcomes = Promise.allSettled(['b', 'c', 'd'].map((stream) => append(stream)));
     const away = jest.spyOn(database, 'run').mockRejectedValueOnce(new StoreUnavailableError('away'));
     await database.answer();
@@ -146,6 +183,7 @@ describe('the queue of appends', () => {
   it('stops trying each by itself when the store is away', async () => {
     const { database, append } = start();
     const first = append('a');
+    await aTurn();
     const outcomes = Promise.allSettled(['b', 'c', 'd'].map((stream) => append(stream)));
     const run = jest.spyOn(database, 'run');
     run.mockRejectedValueOnce(new ConnectionLostError('broken'));
@@ -177,11 +215,11 @@ describe('the queue of appends', () => {
     ]);
     await database.answer();
     await all;
-    expect(database.calls).toEqual(['a false', 'large false', '{"b","c"} {false,false}', 'd false']);
+    expect(database.calls).toEqual(['{"a","b","d"} false', 'large false', 'c false']);
     const many = Promise.all(Array.from({ length: 402 }, (_, index) => append(`s${index}`)));
     await database.answer();
     await many;
-    expect(database.calls.slice(4).map((call) => call.split(',').length)).toEqual([1, 399, 399, 1]);
+    expect(database.calls.slice(3).map((call) => call.split(',').length)).toEqual([200, 200, 2]);
   });
 
   it('says so when the database answers what it never should', async () => {

@@ -34,6 +34,7 @@ export class AppendQueue {
   readonly #underWay = new Set<string>();
   #waiting: Waiting[] = [];
   #busy = 0;
+  #waking = false;
 
   /**
    * @param onAppended called after each call that wrote something
@@ -53,7 +54,20 @@ export class AppendQueue {
         settle: (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)),
         fail: reject,
       });
-      if (this.#busy < this.#lanes) void this.#work();
+      this.#wake();
+    });
+  }
+
+  /**
+   * Puts a free lane to work when all that is under way in this turn has come: those whose appends were just answered make
+   * their next ones together.
+   */
+  #wake(): void {
+    if (this.#waking || this.#busy >= this.#lanes) return;
+    this.#waking = true;
+    process.nextTick(() => {
+      this.#waking = false;
+      void this.#work();
     });
   }
 
@@ -92,11 +106,10 @@ export class AppendQueue {
 
   async #sendTogether(batch: readonly Waiting[]): Promise<void> {
     try {
-      const outcomes = await this.#functions.many(
-        this.#session,
-        batch.map(({ append }) => append),
-        false,
-      );
+      const appends = batch.map(({ append }) => append);
+      const outcomes = appends.every(({ events }) => events.length === 1)
+        ? await this.#functions.singles(this.#session, appends)
+        : await this.#functions.many(this.#session, appends, false);
       if (outcomes.some(isWritten)) this.#onAppended();
       for (const [index, waiting] of batch.entries()) waiting.settle(outcomes[index] as AppendOutcome);
     } catch (error) {

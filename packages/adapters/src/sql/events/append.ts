@@ -5,6 +5,7 @@ import { jsonArray } from '../binary-array.js';
 import type { SqlParameter, SqlRow, SqlSession } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
 import { appendSingle } from './append-single.js';
+import { appendSingles } from './append-singles.js';
 
 /** An append that was checked and encoded: nothing about it can fail any more but the database's answer. */
 export interface EncodedAppend {
@@ -83,6 +84,8 @@ const columnsOf = (events: readonly EncodedEvent[]): readonly SqlParameter[] => 
 export class AppendFunctions {
   readonly #single: string;
   readonly #singleGiven: string;
+  readonly #singles: string;
+  readonly #singlesGiven: string;
   readonly #one: string;
   readonly #many: string;
   readonly #clock: Clock | undefined;
@@ -91,6 +94,8 @@ export class AppendFunctions {
     this.#clock = clock;
     this.#single = names.fill(appendSingle(false));
     this.#singleGiven = names.fill(appendSingle(true));
+    this.#singles = names.fill(appendSingles(false));
+    this.#singlesGiven = names.fill(appendSingles(true));
     this.#one = names.fill(
       'SELECT {schema}.append_one($1::text, $2::integer, $3::boolean, $4::uuid[], $5::text[], $6::integer[], $7::json[], $8::json[], $9::timestamptz)',
     );
@@ -123,6 +128,27 @@ export class AppendFunctions {
       this.#now(),
     ]);
     return outcomeOf(rows[0], append);
+  }
+
+  /**
+   * One event to each of several streams, none of them twice. Those that something stands in the way of are decided on
+   * together, behind the others.
+   */
+  async singles(session: SqlSession, appends: readonly EncodedAppend[]): Promise<readonly AppendOutcome[]> {
+    const events = appends.flatMap((append) => append.events);
+    const { rows } = await session.run(isGiven(events) ? this.#singlesGiven : this.#singles, [
+      textArray(appends.map(({ stream }) => stream)),
+      plainArray(appends.map(({ expected }) => expectedCode(expected))),
+      ...columnsOf(events),
+      this.#now(),
+    ]);
+    const unhindered = new Map(rows.map((row) => [row[0], row.slice(1)]));
+    const hindered = appends.filter(({ stream }) => !unhindered.has(stream));
+    const decided = hindered.length === 0 ? [] : await this.many(session, hindered, false);
+    const outcomes = new Map(hindered.map(({ stream }, index) => [stream, decided[index]]));
+    return appends.map(
+      (append) => outcomes.get(append.stream) ?? outcomeOf(unhindered.get(append.stream), append),
+    );
   }
 
   /**

@@ -1,9 +1,9 @@
 import { type Backend, memory } from '@tidemark/core';
-import { pglite } from '@tidemark/adapters/pglite';
 import { MapLog } from './bare/map-log.js';
-import { BarePgliteLog } from './bare/pglite-log.js';
+import type { BareSqlLog } from './bare/sql-log.js';
 import { checkDone, type Group, rate } from './harness.js';
 import { sampleEvent, sampleEvents } from './sample-events.js';
+import { onPglite, onPostgres, type Store } from './stores.js';
 
 /** How much one side does in one round. */
 interface Load {
@@ -47,7 +47,7 @@ const appendTo = ({ events }: Backend, size: number): Append => {
   return (stream) => events.append(stream, size === 1 ? single : several, { expectedVersion: 'no-stream' });
 };
 
-const insertInto = (log: BarePgliteLog, { eventsByAppend, byQuery }: Load): Append => {
+const insertInto = (log: BareSqlLog, { eventsByAppend, byQuery }: Load): Append => {
   const single = sampleEvent(1);
   if (byQuery === true) return (stream) => log.appendByQuery(stream, 0, single);
   if (eventsByAppend === 1) return (stream) => log.appendOne(stream, 0, single);
@@ -70,19 +70,19 @@ const countRows = (backend: Backend): Promise<number> =>
 const sized = (name: string, { callers, eventsByAppend, byQuery }: Load): string =>
   `${name}, ${callers} ${callers === 1 ? 'caller' : 'callers'} × ${eventsByAppend} ${eventsByAppend === 1 ? 'event' : 'events'}${byQuery === true ? ', against query()' : ''}`;
 
-const onPglite = (scale: number): Group => {
+const onStore = (store: Store, scale: number): Group => {
   const loads: readonly Load[] = [
     { callers: 1, appendsByCaller: 1_000 * scale, eventsByAppend: 1 },
     { callers: 1, appendsByCaller: 500 * scale, eventsByAppend: 1, byQuery: true },
-    { callers: 50, appendsByCaller: 20 * scale, eventsByAppend: 1 },
+    { callers: 50, appendsByCaller: 50 * scale, eventsByAppend: 1 },
     { callers: 1, appendsByCaller: 60 * scale, eventsByAppend: 100 },
     { callers: 4, appendsByCaller: 15 * scale, eventsByAppend: 100 },
   ];
   return {
-    cases: loads.map((load) => ({ name: sized('PGlite', load), unit: 'events' })),
+    needs: store.needs,
+    cases: loads.map((load) => ({ name: sized(store.name, load), unit: 'events' })),
     ours: async () => {
-      const backend = pglite();
-      await backend.open();
+      const backend = await store.ours();
       return {
         runs: loads.map(
           (load) => () => write(load, appendTo(backend, load.eventsByAppend), () => countRows(backend)),
@@ -91,7 +91,7 @@ const onPglite = (scale: number): Group => {
       };
     },
     bare: async () => {
-      const log = await BarePgliteLog.open();
+      const log = await store.bare();
       const count = (): Promise<number> => log.count();
       return {
         runs: loads.map((load) => () => write(load, insertInto(log, load), count)),
@@ -130,4 +130,8 @@ const inMemory = (scale: number): Group => {
 };
 
 /** Writing: single events, many callers at once, and a hundred events a call. */
-export const append = (scale: number): readonly Group[] => [onPglite(scale), inMemory(scale)];
+export const append = (scale: number): readonly Group[] => [
+  onStore(onPostgres, scale),
+  onStore(onPglite, scale),
+  inMemory(scale),
+];

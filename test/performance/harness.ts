@@ -1,3 +1,5 @@
+import type { Server } from './servers.js';
+
 /** One thing measured two ways in one run: with Tidemark, and with the bare component doing the same by hand. */
 export interface Case {
   /** What is done, with the sizes that matter. */
@@ -19,6 +21,8 @@ export interface Side {
 
 /** Cases that share what they run on. */
 export interface Group {
+  /** The servers that must be there. Default: none. */
+  readonly needs?: readonly Server[] | undefined;
   readonly cases: readonly Pick<Case, 'name' | 'unit'>[];
   /** Prepares ours: one run for each case, in their order. */
   ours(): Promise<Side>;

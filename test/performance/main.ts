@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander';
 import { benchmarkNamed, benchmarkNames } from './benchmarks.js';
 import { type Case, type Group, measure, type MeasureOptions, type Row } from './harness.js';
+import { startServers } from './servers.js';
 import { type SideChoice, SideThread } from './side.js';
 
 const heading = (rounds: number): string =>
@@ -39,12 +40,18 @@ const run = async (
   const scale = options.quick === true ? 0.4 : 1;
   const rounds = options.quick === true ? 7 : 21;
   const rows: Row[] = [];
-  say(heading(rounds));
-  for (const [group, subject] of benchmarkNamed(benchmark)(scale).entries()) {
-    for await (const row of rowsOf({ benchmark, scale, group }, subject, { rounds, onRound: showRound })) {
-      rows.push(row);
-      say(format(row));
+  const groups = benchmarkNamed(benchmark)(scale);
+  const stopServers = await startServers(new Set(groups.flatMap(({ needs = [] }) => needs)));
+  try {
+    say(heading(rounds));
+    for (const [group, subject] of groups.entries()) {
+      for await (const row of rowsOf({ benchmark, scale, group }, subject, { rounds, onRound: showRound })) {
+        rows.push(row);
+        say(format(row));
+      }
     }
+  } finally {
+    await stopServers();
   }
   console.log(JSON.stringify({ bench: benchmark, rows }));
 };

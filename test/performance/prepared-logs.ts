@@ -1,9 +1,9 @@
 import { type Backend, memory, type NewEvent } from '@tidemark/core';
-import { pglite } from '@tidemark/adapters/pglite';
 import { MapLog } from './bare/map-log.js';
-import { BarePgliteLog } from './bare/pglite-log.js';
+import type { BareSqlLog } from './bare/sql-log.js';
 import { checkDone } from './harness.js';
 import { sampleEvents } from './sample-events.js';
+import type { Store } from './stores.js';
 
 /** Events of each stream. */
 export const eventsByStream = 1_000;
@@ -34,10 +34,9 @@ const fillOurs = async ({ events }: Backend, streams: number): Promise<void> => 
   checkDone('head of the log prepared', await events.head(), BigInt(eventsIn(streams)));
 };
 
-/** A PGlite backend whose log has so many streams. */
-export const preparedPglite = async (streams: number): Promise<Backend> => {
-  const backend = pglite();
-  await backend.open();
+/** A backend whose log has so many streams. */
+export const preparedOurs = async (store: Store, streams: number): Promise<Backend> => {
+  const backend = await store.ours();
   await fillOurs(backend, streams);
   // What autovacuum does in life.
   await backend.transaction((tx) => tx.query('ANALYZE tidemark.events'));
@@ -45,8 +44,8 @@ export const preparedPglite = async (streams: number): Promise<Backend> => {
 };
 
 /** The same log in a table written to by hand. */
-export const preparedBarePglite = async (streams: number): Promise<BarePgliteLog> => {
-  const log = await BarePgliteLog.open();
+export const preparedBare = async (store: Store, streams: number): Promise<BareSqlLog> => {
+  const log = await store.bare();
   await fill(streams, (stream, version, batch) => log.appendMany(stream, version, batch));
   checkDone('events prepared', await log.count(), eventsIn(streams));
   await log.session.script('ANALYZE events');

@@ -1,28 +1,22 @@
-import { pglite } from '@tidemark/adapters/pglite';
-import { BarePgliteLog } from './bare/pglite-log.js';
 import type { Group } from './harness.js';
-import {
-  eventsIn,
-  preparedBarePglite,
-  preparedMap,
-  preparedMemory,
-  preparedPglite,
-} from './prepared-logs.js';
+import { eventsIn, preparedBare, preparedMap, preparedMemory, preparedOurs } from './prepared-logs.js';
 import { catchUpBare, catchUpInTransactions, catchUpOnMap, catchUpOurs } from './process/catch-up.js';
 import { followBare, followOurs } from './process/live.js';
 import { projectBare, projectOurs } from './process/project.js';
+import { onPglite, onPostgres, type Store } from './stores.js';
 
-const onPglite = (scale: number): Group => {
+const onStore = (store: Store, scale: number): Group => {
   const streams = 20 * scale;
   const events = eventsIn(streams);
   return {
+    needs: store.needs,
     cases: [
-      { name: `PGlite, catch-up with ${events}, no-op handler`, unit: 'events' },
-      { name: `PGlite, catch-up with ${events}, no-op batches in transactions`, unit: 'events' },
-      { name: `PGlite, document projection of ${events}`, unit: 'events' },
+      { name: `${store.name}, catch-up with ${events}, no-op handler`, unit: 'events' },
+      { name: `${store.name}, catch-up with ${events}, no-op batches in transactions`, unit: 'events' },
+      { name: `${store.name}, document projection of ${events}`, unit: 'events' },
     ],
     ours: async () => {
-      const backend = await preparedPglite(streams);
+      const backend = await preparedOurs(store, streams);
       return {
         runs: [
           () => catchUpOurs(backend, events),
@@ -33,7 +27,7 @@ const onPglite = (scale: number): Group => {
       };
     },
     bare: async () => {
-      const log = await preparedBarePglite(streams);
+      const log = await preparedBare(store, streams);
       return {
         runs: [
           () => catchUpBare(log, events),
@@ -47,17 +41,17 @@ const onPglite = (scale: number): Group => {
 };
 
 /** On databases of their own, which are empty: the way of one event is to be seen, not that of many. */
-const liveOnPglite = (scale: number): Group => {
+const liveOn = (store: Store, scale: number): Group => {
   const events = 250 * scale;
   return {
-    cases: [{ name: 'PGlite, append → handled, one after the other', unit: 'events' }],
+    needs: store.needs,
+    cases: [{ name: `${store.name}, append → handled, one after the other`, unit: 'events' }],
     ours: async () => {
-      const backend = pglite();
-      await backend.open();
+      const backend = await store.ours();
       return { runs: [() => followOurs(backend, events)], close: () => backend.close() };
     },
     bare: async () => {
-      const log = await BarePgliteLog.open();
+      const log = await store.bare();
       return { runs: [() => followBare(log, events)], close: () => log.close() };
     },
   };
@@ -81,7 +75,9 @@ const inMemory = (scale: number): Group => {
 
 /** Following the log: catching up, building a read model, and the way of a single event. */
 export const processing = (scale: number): readonly Group[] => [
-  onPglite(scale),
-  liveOnPglite(scale),
+  onStore(onPostgres, scale),
+  liveOn(onPostgres, scale),
+  onStore(onPglite, scale),
+  liveOn(onPglite, scale),
   inMemory(scale),
 ];

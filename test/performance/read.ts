@@ -1,18 +1,19 @@
 import { type Backend, createApp, decider, upcaster } from '@tidemark/core';
 import type { MapLog } from './bare/map-log.js';
-import type { BarePgliteLog } from './bare/pglite-log.js';
+import type { BareSqlLog } from './bare/sql-log.js';
 import { checkDone, type Group, rate, type Side } from './harness.js';
 import { kept } from './kept-backend.js';
 import {
   eventsByStream,
   eventsIn,
-  preparedBarePglite,
+  preparedBare,
   preparedMap,
   preparedMemory,
-  preparedPglite,
+  preparedOurs,
   streamName,
 } from './prepared-logs.js';
 import { type Sample, sampleType } from './sample-events.js';
+import { onPglite, onPostgres, type Store } from './stores.js';
 
 /** Events that come in one batch, and rows in one page of the bare reader. */
 const pageSize = 1_000;
@@ -91,7 +92,7 @@ const load = (streams: number, times: number, fold: (number: number) => Promise<
     }),
   );
 
-async function* pagesOf(log: BarePgliteLog): AsyncGenerator<readonly unknown[]> {
+async function* pagesOf(log: BareSqlLog): AsyncGenerator<readonly unknown[]> {
   let after = '0';
   for (;;) {
     const page = await log.page(after);
@@ -102,7 +103,7 @@ async function* pagesOf(log: BarePgliteLog): AsyncGenerator<readonly unknown[]> 
   }
 }
 
-async function* pagesOfStream(log: BarePgliteLog, stream: string): AsyncGenerator<readonly unknown[]> {
+async function* pagesOfStream(log: BareSqlLog, stream: string): AsyncGenerator<readonly unknown[]> {
   yield await log.streamPage(stream);
 }
 
@@ -145,14 +146,15 @@ const casesOf = (where: string, streams: number): Group['cases'] => [
   { name: `${where}, loads of aggregates of ${eventsByStream}, upcast`, unit: 'events' },
 ];
 
-const onPglite = (scale: number): Group => {
+const onStore = (store: Store, scale: number): Group => {
   const streams = 20 * scale;
   const times = 20 * scale;
   return {
-    cases: casesOf('PGlite', streams),
-    ours: async () => reading(await preparedPglite(streams), streams, times),
+    needs: store.needs,
+    cases: casesOf(store.name, streams),
+    ours: async () => reading(await preparedOurs(store, streams), streams, times),
     bare: async () => {
-      const log = await preparedBarePglite(streams);
+      const log = await preparedBare(store, streams);
       return {
         runs: [
           () => readAll(eventsIn(streams), () => pagesOf(log)),
@@ -185,4 +187,8 @@ const inMemory = (scale: number): Group => {
 };
 
 /** Reading: the whole log, one stream, and aggregates with an upcaster in between. */
-export const read = (scale: number): readonly Group[] => [onPglite(scale), inMemory(scale)];
+export const read = (scale: number): readonly Group[] => [
+  onStore(onPostgres, scale),
+  onStore(onPglite, scale),
+  inMemory(scale),
+];

@@ -27,7 +27,7 @@ export class SideThread {
   /** Starts the thread; settles when the side is prepared. */
   static async start(choice: SideChoice): Promise<SideThread> {
     const thread = new SideThread(
-      new Worker(new URL('side-thread.js', import.meta.url), { workerData: choice }),
+      new Worker(new URL('side-thread.ts', import.meta.url), { workerData: choice }),
     );
     await thread.#answer();
     return thread;

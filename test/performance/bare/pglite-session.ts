@@ -1,13 +1,11 @@
 import { PGlite, protocol } from '@electric-sql/pglite';
-
-/** A row: each column as text. */
-export type TextRow = readonly (string | null)[];
+import type { BareSession, TextRow } from './session.js';
 
 /**
  * PGlite used as fast as its public interface allows: statements prepared once, then bound and executed in one message.
  * Its `query()`, which parses and plans every time, takes about twice as long for a single row.
  */
-export class PgliteSession {
+export class PgliteSession implements BareSession {
   readonly #database: PGlite;
   readonly #prepared = new Map<string, string>();
 
@@ -38,24 +36,30 @@ export class PgliteSession {
     return rows;
   }
 
-  /** Runs a statement by PGlite's own `query()`, as its documentation does. */
+  /** Runs a statement by PGlite's own `query()`. */
   async query(text: string, values: readonly string[]): Promise<readonly TextRow[]> {
     const { rows } = await this.#database.query<TextRow>(text, [...values], { rowMode: 'array' });
     return rows;
   }
 
-  /** Statements without parameters. */
   async script(text: string): Promise<void> {
     await this.#database.exec(text);
   }
 
-  /** A command without parameters or rows, in one message: `BEGIN`, `COMMIT`. */
-  async command(text: string): Promise<void> {
-    await this.#database.execProtocolStream(protocol.serialize.query(text), {});
+  async transaction<Result>(work: (session: BareSession) => Promise<Result>): Promise<Result> {
+    await this.#command('BEGIN');
+    const result = await work(this);
+    await this.#command('COMMIT');
+    return result;
   }
 
   close(): Promise<void> {
     return this.#database.close();
+  }
+
+  /** A command without parameters or rows, in one message. */
+  async #command(text: string): Promise<void> {
+    await this.#database.execProtocolStream(protocol.serialize.query(text), {});
   }
 
   async #prepare(text: string): Promise<string> {

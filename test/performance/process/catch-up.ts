@@ -1,6 +1,6 @@
 import type { Backend } from '@tidemark/core';
 import type { MapLog } from '../bare/map-log.js';
-import type { BareEvent, BarePgliteLog } from '../bare/pglite-log.js';
+import type { BareEvent, BareSqlLog } from '../bare/sql-log.js';
 import { checkDone, rate } from '../harness.js';
 import { catchUp, counting, newRunner } from '../no-op-processor.js';
 import { newName, pageSize } from './consumer.js';
@@ -45,7 +45,7 @@ const checkCheckpoint = async ({ checkpoints }: Backend, name: string, events: n
 };
 
 /** Calls a handler for each event, a page at a time, and stores a checkpoint after each page. */
-export const catchUpBare = async (log: BarePgliteLog, events: number): Promise<number> => {
+export const catchUpBare = async (log: BareSqlLog, events: number): Promise<number> => {
   const name = newName();
   let handled = 0;
   const handle = (event: BareEvent): void => {

@@ -1,5 +1,5 @@
 import type { Backend } from '@tidemark/core';
-import type { BareEvent, BarePgliteLog } from '../bare/pglite-log.js';
+import type { BareEvent, BareSqlLog } from '../bare/sql-log.js';
 import { checkDone, rate } from '../harness.js';
 import { newRunner } from '../no-op-processor.js';
 import { sampleEvent } from '../sample-events.js';
@@ -39,7 +39,7 @@ export const followOurs = async (backend: Backend, events: number): Promise<numb
 };
 
 /** The same by hand: an insert, then whoever follows reads what is behind the last position. */
-export const followBare = async (log: BarePgliteLog, events: number): Promise<number> => {
+export const followBare = async (log: BareSqlLog, events: number): Promise<number> => {
   const stream = newName();
   let handled = 0;
   const handle = (event: BareEvent): void => {

@@ -1,6 +1,7 @@
 import { type Backend, createApp, type RecordedEvent } from '@tidemark/core';
 import { documentProjection, type OnDocument, Projections } from '@tidemark/projections';
-import { arrayOf, type BareEvent, type BarePgliteLog } from '../bare/pglite-log.js';
+import type { BareSession } from '../bare/session.js';
+import { arrayOf, type BareEvent, type BareSqlLog } from '../bare/sql-log.js';
 import { checkDone, rate } from '../harness.js';
 import { kept } from '../kept-backend.js';
 import { type Sample, sampleType } from '../sample-events.js';
@@ -48,7 +49,7 @@ export const projectOurs = async (backend: Backend, events: number): Promise<num
 };
 
 /** The same by hand: a page, the documents of its keys, one upsert and the checkpoint in one transaction. */
-export const projectBare = async (log: BarePgliteLog, events: number): Promise<number> => {
+export const projectBare = async (log: BareSqlLog, events: number): Promise<number> => {
   const { session } = log;
   const name = newName();
   const speed = await rate(events, async () => {
@@ -59,18 +60,18 @@ export const projectBare = async (log: BarePgliteLog, events: number): Promise<n
       const last = page.at(-1);
       if (last === undefined) return;
       after = last.position;
-      await session.command('BEGIN');
-      const documents = await foldPage(session, name, page);
-      await session.run(
-        `INSERT INTO ${name} SELECT * FROM unnest($1::text[], $2::json[])
-           ON CONFLICT (key) DO UPDATE SET data = excluded.data`,
-        [
-          arrayOf([...documents.keys()]),
-          arrayOf([...documents.values()].map((document) => JSON.stringify(document))),
-        ],
-      );
-      await log.moveCheckpoint(name, after);
-      await session.command('COMMIT');
+      await session.transaction(async (tx) => {
+        const documents = await foldPage(tx, name, page);
+        await tx.run(
+          `INSERT INTO ${name} SELECT * FROM unnest($1::text[], $2::json[])
+             ON CONFLICT (key) DO UPDATE SET data = excluded.data`,
+          [
+            arrayOf([...documents.keys()]),
+            arrayOf([...documents.values()].map((document) => JSON.stringify(document))),
+          ],
+        );
+        await log.moveCheckpoint(name, last.position, tx);
+      });
       if (page.length < pageSize) return;
     }
   });
@@ -81,7 +82,7 @@ export const projectBare = async (log: BarePgliteLog, events: number): Promise<n
 };
 
 const foldPage = async (
-  session: BarePgliteLog['session'],
+  session: BareSession,
   table: string,
   page: readonly BareEvent[],
 ): Promise<ReadonlyMap<string, Sales>> => {

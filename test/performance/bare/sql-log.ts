@@ -1,5 +1,5 @@
 import { newId, type NewEvent } from '@tidemark/core';
-import { PgliteSession, type TextRow } from './pglite-session.js';
+import type { BareSession, TextRow } from './session.js';
 
 /** The columns of a Tidemark event, with the same types and indexes. */
 const table = `
@@ -56,18 +56,18 @@ export interface BareEvent {
   readonly recordedAt: string;
 }
 
-/** An event log on PGlite as it is written by hand: one table, an insert, a keyset page. */
-export class BarePgliteLog {
-  readonly session: PgliteSession;
+/** An event log as it is written by hand: one table, an insert, a keyset page. */
+export class BareSqlLog {
+  readonly session: BareSession;
 
-  private constructor(session: PgliteSession) {
+  private constructor(session: BareSession) {
     this.session = session;
   }
 
-  static async open(): Promise<BarePgliteLog> {
-    const session = await PgliteSession.open();
+  /** Makes the tables. */
+  static async open(session: BareSession): Promise<BareSqlLog> {
     await session.script(table);
-    return new BarePgliteLog(session);
+    return new BareSqlLog(session);
   }
 
   close(): Promise<void> {
@@ -80,7 +80,7 @@ export class BarePgliteLog {
     return BigInt(rows[0]?.[0] ?? 0);
   }
 
-  /** The same by PGlite's own `query()`. */
+  /** The same in the way that the documentation of the library below has it. */
   async appendByQuery(stream: string, version: number, event: NewEvent): Promise<bigint> {
     const rows = await this.session.query(insertOne, valuesOf(stream, version, event));
     return BigInt(rows[0]?.[0] ?? 0);
@@ -110,8 +110,8 @@ export class BarePgliteLog {
     return (await this.session.run(pageOfStream, [stream, String(from)])).map(decoded);
   }
 
-  async moveCheckpoint(name: string, position: string): Promise<void> {
-    await this.session.run(moveCheckpoint, [name, position]);
+  async moveCheckpoint(name: string, position: string, session = this.session): Promise<void> {
+    await session.run(moveCheckpoint, [name, position]);
   }
 
   async checkpoint(name: string): Promise<bigint> {

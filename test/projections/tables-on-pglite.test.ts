@@ -168,6 +168,9 @@ const portsOf = (backend: Backend): Omit<Backend, 'close'> => ({
   snapshots: backend.snapshots,
   documents: backend.documents,
   timers: backend.timers,
+  leases: backend.leases,
+  deadLetters: backend.deadLetters,
+  nodes: backend.nodes,
   open: () => backend.open(),
   transaction: (work) => backend.transaction(work),
 });

@@ -70,7 +70,7 @@ export {
 
 // The backend
 export type { Backend } from './backend/backend.js';
-export type { QueryResult, Transaction } from './backend/transaction.js';
+export type { QueryResult, Transaction, TransactionLock } from './backend/transaction.js';
 export {
   CheckpointConflictError,
   type Checkpoint,
@@ -156,7 +156,7 @@ export {
 
 // The memory backend, and what other backends share with it
 export { memory, type MemoryOptions } from './backend/memory/memory.js';
-export { TransactionError } from './backend/transaction.js';
+export { TransactionConflictError, TransactionError } from './backend/transaction.js';
 export { decodeCursor, encodeCursor, type CursorPlace } from './backend/document-cursor.js';
 export { canonicalId, checkAppends, checkExpectedVersion } from './log/check-append.js';
 export { checkName, checkStreamName } from './log/check-names.js';
@@ -233,3 +233,46 @@ export {
   type ParkedEvent,
   type RequeueOptions,
 } from './backend/dead-letters.js';
+
+// Taking part in the application's appends
+export {
+  Appender,
+  type AppendParticipant,
+  type AppendStep,
+  type Appends,
+} from './backend/appender.js';
+export {
+  auditNumber,
+  checkAcquire,
+  checkActor,
+  checkClaim,
+  checkDiscard,
+  checkDuration,
+  checkLetters,
+  checkLimit,
+  checkNode,
+  checkRequeue,
+  keptError,
+  letterId,
+  placeOf,
+  type LetterPlace,
+} from './backend/check-ports.js';
+
+// Migration between stores
+export { migrate } from './migration/migrate.js';
+export { Migration, type MigrationReport } from './migration/migration.js';
+export type {
+  MigratedEvent,
+  MigrationOptions,
+  MigrationTransformation,
+  Renaming,
+} from './migration/migration-options.js';
+export type { MigrationPhase, MigrationProgress } from './migration/progress.js';
+export {
+  MigrationError,
+  MigrationVerificationError,
+  type StreamDifference,
+} from './migration/errors.js';
+export { originOf, type EventOrigin } from './migration/origin.js';
+export { digestLog, type DigestOptions, type Verification } from './migration/verification.js';
+export type { Digest, LogDigest } from './migration/digest.js';

@@ -87,6 +87,9 @@ const fragile = (backend: Backend, fails: (phase: 'before' | 'after') => void): 
   snapshots: backend.snapshots,
   documents: backend.documents,
   timers: backend.timers,
+  leases: backend.leases,
+  deadLetters: backend.deadLetters,
+  nodes: backend.nodes,
   open: () => backend.open(),
   close: async () => undefined,
   transaction: (work) =>

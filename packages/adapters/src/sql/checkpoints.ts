@@ -1,5 +1,5 @@
-import { CheckpointConflictError, checkName } from '@tidemark/core';
-import type { Checkpoint, CheckpointMove, CheckpointStore } from '@tidemark/core';
+import { CheckpointConflictError, checkName, LeaseLostError } from '@tidemark/core';
+import type { Checkpoint, CheckpointMove, CheckpointStore, Lease } from '@tidemark/core';
 import type { SqlRow, SqlSession } from './driver.js';
 import type { SchemaNames } from './schema-names.js';
 
@@ -15,9 +15,11 @@ const checkpointOf = ([processor, segment, position]: SqlRow): Checkpoint => ({
 export class SqlCheckpointStore implements CheckpointStore {
   readonly #session: SqlSession;
   readonly #table: string;
+  readonly #leases: string;
 
   constructor(session: SqlSession, names: SchemaNames) {
     this.#session = session;
+    this.#leases = `${names.quoted}.leases`;
     this.#table = `${names.quoted}.checkpoints`;
   }
 
@@ -39,7 +41,8 @@ export class SqlCheckpointStore implements CheckpointStore {
 
   async move(move: CheckpointMove): Promise<void> {
     checkName(move.processor, 'processor', 200);
-    const { processor, segment, position, previous } = move;
+    const { processor, segment, position, previous, lease } = move;
+    if (lease !== undefined) return this.#moveFenced(move, lease);
     const place = [processor, String(segment), String(position)];
     const { affectedRows } =
       previous === undefined
@@ -53,6 +56,42 @@ export class SqlCheckpointStore implements CheckpointStore {
             [...place, String(previous)],
           );
     if (affectedRows !== 1) throw new CheckpointConflictError(move);
+  }
+
+  /**
+   * In one statement: the lease's row is locked until the commit, so that nobody takes the lease before, and then the
+   * checkpoint is moved. What follows is the commit; should this process be frozen instead, the server ends the transaction
+   * when the lease would have been free to take, so that the next owner need not wait any longer.
+   */
+  async #moveFenced(move: CheckpointMove, lease: Lease): Promise<void> {
+    const { processor, segment, position, previous } = move;
+    const { rows } = await this.#session.run(
+      `WITH held AS MATERIALIZED (
+         SELECT expires_at FROM ${this.#leases}
+           WHERE name = $5::text AND owner = $6::text AND epoch = $7::bigint FOR KEY SHARE
+       ), made AS (
+         INSERT INTO ${this.#table} (${columns})
+           SELECT $1::text, $2::integer, $3::bigint WHERE $4::bigint IS NULL AND EXISTS (SELECT FROM held)
+           ON CONFLICT DO NOTHING RETURNING 1
+       ), moved AS (
+         UPDATE ${this.#table} SET position = $3::bigint
+           WHERE processor = $1::text AND segment = $2::integer AND position = $4::bigint AND EXISTS (SELECT FROM held)
+           RETURNING 1
+       )
+       SELECT (SELECT count(*) FROM held), (SELECT count(*) FROM made) + (SELECT count(*) FROM moved)`,
+      [
+        processor,
+        String(segment),
+        String(position),
+        previous === undefined ? null : String(previous),
+        lease.name,
+        lease.owner,
+        String(lease.epoch),
+      ],
+    );
+    const [held, moved] = rows[0] ?? [];
+    if (held !== '1') throw new LeaseLostError(lease);
+    if (moved !== '1') throw new CheckpointConflictError(move);
   }
 
   async reset(processor: string): Promise<void> {

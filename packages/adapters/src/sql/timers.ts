@@ -4,12 +4,10 @@ import { textArray } from './array-literal.js';
 import { jsonArray } from './binary-array.js';
 import type { SqlRow, SqlSession } from './driver.js';
 import type { SchemaNames } from './schema-names.js';
+import { later, now } from './store-time.js';
 import { timeOf } from './text-time.js';
 
 const columns = `id, target, date_part('epoch', due_at), payload`;
-
-/** The database's time, unless the caller gives another one. */
-const now = 'coalesce($1::timestamptz, clock_timestamp())';
 
 /** Timers in a table. Time is the database's, so that nodes with skewed clocks agree; only tests give a clock. */
 export class SqlTimerStore implements TimerStore {
@@ -66,9 +64,7 @@ export class SqlTimerStore implements TimerStore {
            LIMIT $3::integer
            FOR UPDATE SKIP LOCKED
        ), claimed AS (
-         -- Stored times have milliseconds, and rounded up the claim would last longer than was asked for.
-         UPDATE ${this.#table} t
-           SET claimable_at = date_trunc('milliseconds', ${now} + $4::float8 * interval '1 millisecond')
+         UPDATE ${this.#table} t SET claimable_at = ${later('$4')}
            FROM due WHERE t.id = due.id
            RETURNING t.*
        )

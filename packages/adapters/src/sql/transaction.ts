@@ -1,12 +1,25 @@
 import { checkAppends, TransactionError } from '@tidemark/core';
-import type { AppendResult, Clock, Codec, QueryResult, StreamAppend, Transaction } from '@tidemark/core';
+import type {
+  AppendResult,
+  Clock,
+  Codec,
+  QueryResult,
+  RecordedEvent,
+  StreamAppend,
+  Transaction,
+  TransactionLock,
+} from '@tidemark/core';
 import { SqlCheckpointStore } from './checkpoints.js';
 import type { Collections } from './documents/collections.js';
+import { SqlDeadLetterStore } from './dead-letters/dead-letter-store.js';
 import { SqlDocumentStore } from './documents/document-store.js';
 import type { SqlParameter, SqlRows, SqlSession } from './driver.js';
 import { encodeAppend, type AppendFunctions } from './events/append.js';
+import { TransactionLog } from './events/transaction-log.js';
+import { SqlLeaseStore } from './leases.js';
 import type { SchemaNames } from './schema-names.js';
 import { SqlTimerStore } from './timers.js';
+import { takeLocks } from './transaction-locks.js';
 
 /** What a transaction shares with its backend. */
 export interface TransactionParts {
@@ -59,9 +72,13 @@ export class SqlTransaction implements Transaction {
   readonly checkpoints: SqlCheckpointStore;
   readonly documents: SqlDocumentStore;
   readonly timers: SqlTimerStore;
+  readonly leases: SqlLeaseStore;
+  readonly deadLetters: SqlDeadLetterStore;
   readonly #session: GuardedSession;
   readonly #functions: AppendFunctions;
   readonly #codec: Codec;
+  readonly #names: SchemaNames;
+  readonly #log: TransactionLog;
   #appended = false;
 
   constructor(session: SqlSession, { names, codec, clock, collections, functions }: TransactionParts) {
@@ -69,9 +86,13 @@ export class SqlTransaction implements Transaction {
     this.#session = guarded;
     this.#functions = functions;
     this.#codec = codec;
+    this.#names = names;
+    this.#log = new TransactionLog(guarded, names, codec);
     this.checkpoints = new SqlCheckpointStore(guarded, names);
     this.documents = new SqlDocumentStore(guarded, collections, codec, (work) => work(guarded));
     this.timers = new SqlTimerStore(guarded, names, codec, clock);
+    this.leases = new SqlLeaseStore(guarded, names, clock);
+    this.deadLetters = new SqlDeadLetterStore(guarded, names, codec, clock, (work) => work(guarded));
   }
 
   /** True when the log may have grown. */
@@ -86,6 +107,19 @@ export class SqlTransaction implements Transaction {
     const results = await this.#functions.atomically(this.#session, encoded);
     this.#appended = true;
     return results;
+  }
+
+  readVersions(stream: string, from: number, to: number): Promise<readonly RecordedEvent[]> {
+    return this.#log.versions(stream, from, to);
+  }
+
+  readBehind(after: bigint, types: readonly string[], limit: number): Promise<readonly RecordedEvent[]> {
+    return this.#log.behind(after, types, limit);
+  }
+
+  async lock(locks: readonly TransactionLock[]): Promise<void> {
+    this.#session.checkUsable();
+    await takeLocks(this.#session, this.#names, locks);
   }
 
   async query<Row = Record<string, unknown>>(

@@ -1,6 +1,10 @@
+import type { Health } from '../app/health.js';
 import type { EventStore } from '../log/event-store.js';
 import type { CheckpointStore } from './checkpoints.js';
+import type { DeadLetterStore } from './dead-letters.js';
 import type { DocumentStore } from './documents.js';
+import type { LeaseStore } from './leases.js';
+import type { NodeStore } from './nodes.js';
 import type { SnapshotStore } from './snapshots.js';
 import type { TimerStore } from './timers.js';
 import type { Transaction } from './transaction.js';
@@ -17,6 +21,9 @@ export interface Backend {
   readonly snapshots: SnapshotStore;
   readonly documents: DocumentStore;
   readonly timers: TimerStore;
+  readonly leases: LeaseStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly nodes: NodeStore;
 
   /** True where transactions offer SQL: {@link Transaction.query}. */
   readonly sql: boolean;
@@ -28,6 +35,12 @@ export interface Backend {
    * @throws whatever `work` throws
    */
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>;
+
+  /**
+   * How well it works, from what it knows already: it asks nobody. `down`: calls fail, or would. Left out where nothing can
+   * be away, and `up` before it is opened and after it is closed.
+   */
+  health?(): Health;
 
   /** Opens what must be open, and migrates. Idempotent; called by the application's start. */
   open(): Promise<void>;

@@ -26,7 +26,10 @@ export interface ParkedEvent {
 
 /** A letter to be parked. */
 export interface NewDeadLetter extends ParkedEvent {
-  /** The sequence that it belongs to: the key whose order is kept, exactly as it is. Up to 500 characters of any text. */
+  /**
+   * The sequence that it belongs to: the key whose order is kept, exactly as it is. Up to 500 characters of any text, odd
+   * ones such as lone surrogates included.
+   */
   readonly sequence: string;
   /** Why it could not be handled; left out for one that was not tried and only waits behind another. */
   readonly error?: DeadLetterError | undefined;
@@ -38,7 +41,7 @@ export interface NewDeadLetter extends ParkedEvent {
 
 /** A letter as it is parked. */
 export interface DeadLetter extends ParkedEvent {
-  /** The store's own; exact text. */
+  /** Its name in its sequence, for those who list and discard: opaque. */
   readonly id: string;
   readonly processor: string;
   readonly sequence: string;
@@ -132,7 +135,7 @@ export interface DeadLetterAuditEntry extends DeadLetterActor {
   readonly id: string;
   readonly at: Date;
   readonly action: DeadLetterAction;
-  /** The letter as it was before; after `requeued` with the newer error and count. */
+  /** The letter as it was; of one that was put back, with its new error and count. */
   readonly letter: DeadLetter;
 }
 
@@ -158,7 +161,7 @@ export interface DeadLetterAuditQuery {
  */
 export interface DeadLetterStore {
   /**
-   * Parks letters. One that is parked already (the same position, part and handler of the processor) is left as it is, so that
+   * Parks letters. One that is parked already (the same position, part and handler in its sequence) is left as it is, so that
    * parking can be repeated.
    *
    * @throws {InvalidArgumentError} a text or number is out of range; none is parked
@@ -186,16 +189,16 @@ export interface DeadLetterStore {
    */
   claim(options: DeadLetterClaimOptions): Promise<DeadLetterClaim | undefined>;
 
+  /** Gives the claim back without having tried. One that was lost is left alone. */
+  release(claim: DeadLetterClaim): Promise<void>;
+
   /**
-   * Lets the claim hold for so many milliseconds from now on.
+   * Lets the claim hold for so many milliseconds from now on, also when it has ended meanwhile and nobody else took it.
    *
    * @throws {DeadLetterClaimLostError} here and below: another has claimed the sequence since, or the letter was discarded.
    * In a transaction, roll back
    */
   extend(claim: DeadLetterClaim, claimMs: number): Promise<void>;
-
-  /** Gives the claim back without having tried. */
-  release(claim: DeadLetterClaim): Promise<void>;
 
   /** Removes the letter: it is handled. The next of its sequence is due at once. Ends the claim. */
   evict(claim: DeadLetterClaim, actor: DeadLetterActor): Promise<void>;

@@ -1,9 +1,12 @@
 import { appendMany } from './append-many.js';
 import { appendOne } from './append-one.js';
 import { archive } from './archive.js';
+import { collectionRevisions, deadLetterTables, leasesTable, nodesTable } from './cluster.js';
 import { changeStreamFunction } from './change-stream.js';
 import { eventsTable, positionsSequence, streamsTable } from './events.js';
 import { finalTombstones, immutableEvents } from './immutable-events.js';
+import { logIdentity } from './log-identity.js';
+import { readSafeFunction } from './read-safe.js';
 import { safePositionFunction } from './safe-position.js';
 import { checkpointsTable, collectionsTable, snapshotsTable, timersTable } from './state.js';
 
@@ -38,4 +41,10 @@ export const migrations: readonly Migration[] = [
   },
   { number: 3, name: 'immutability', sql: [immutableEvents, finalTombstones].join('') },
   { number: 4, name: 'archive', sql: archive },
+  {
+    number: 5,
+    name: 'leases, nodes, dead letters and revisions of collections',
+    sql: [leasesTable, nodesTable, deadLetterTables, collectionRevisions].join(''),
+  },
+  { number: 6, name: 'tail', sql: [logIdentity, readSafeFunction].join('') },
 ];

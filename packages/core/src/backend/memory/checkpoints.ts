@@ -5,6 +5,7 @@ import {
   type CheckpointMove,
   type CheckpointStore,
 } from '../checkpoints.js';
+import { checkHeld, type StoredLease } from './leases.js';
 import type { Table } from './table.js';
 import type { Writer } from './writer.js';
 
@@ -14,10 +15,12 @@ export const checkpointKey = ({ processor, segment }: Omit<Checkpoint, 'position
 /** Checkpoints in a table: the backend's, or those that a transaction sees. */
 export class MemoryCheckpointStore implements CheckpointStore {
   readonly #table: Table<Checkpoint>;
+  readonly #leases: Table<StoredLease>;
   readonly #writer: Writer;
 
-  constructor(table: Table<Checkpoint>, writer: Writer) {
+  constructor(table: Table<Checkpoint>, leases: Table<StoredLease>, writer: Writer) {
     this.#table = table;
+    this.#leases = leases;
     this.#writer = writer;
   }
 
@@ -35,8 +38,9 @@ export class MemoryCheckpointStore implements CheckpointStore {
 
   async move(move: CheckpointMove): Promise<void> {
     checkName(move.processor, 'processor', 200);
-    const { processor, segment, position } = move;
+    const { processor, segment, position, lease } = move;
     await this.#writer.write(() => {
+      if (lease !== undefined) checkHeld(this.#leases, lease);
       const key = checkpointKey(move);
       if (this.#table.get(key)?.position !== move.previous) throw new CheckpointConflictError(move);
       this.#table.set(key, { processor, segment, position });

@@ -2,13 +2,17 @@ import { systemClock, type Clock } from '../../clock.js';
 import { StoreUnavailableError } from '../../log/errors.js';
 import { jsonCodec, type Codec } from '../../schema/codec.js';
 import type { Backend } from '../backend.js';
+import type { LeaseStore } from '../leases.js';
 import type { Transaction } from '../transaction.js';
 import { MemoryCheckpointStore } from './checkpoints.js';
+import { MemoryDeadLetterStore } from './dead-letters.js';
 import { MapDocumentTables } from './document-tables.js';
 import { MemoryDocumentStore } from './documents.js';
 import { MemoryEventStore } from './event-store.js';
 import { Gate } from './gate.js';
+import { MemoryLeaseStore } from './leases.js';
 import { Log } from './log.js';
+import { MemoryNodeStore } from './nodes.js';
 import { MemorySnapshotStore } from './snapshots.js';
 import type { MemoryState } from './state.js';
 import { MapTable } from './table.js';
@@ -18,7 +22,7 @@ import type { Writer } from './writer.js';
 
 /** Options of {@link memory}. */
 export interface MemoryOptions {
-  /** Gives the time for `recordedAt`, `maxAge` and timers. Default: the machine's. */
+  /** Gives the time for `recordedAt`, `maxAge`, timers, leases, dead letters and nodes. Default: the machine's. */
   readonly clock?: Clock | undefined;
   /** Default: {@link jsonCodec}. */
   readonly codec?: Codec | undefined;
@@ -32,6 +36,9 @@ class MemoryBackend implements Backend, Writer {
   readonly snapshots: MemorySnapshotStore;
   readonly documents: MemoryDocumentStore;
   readonly timers: MemoryTimerStore;
+  readonly leases: LeaseStore;
+  readonly deadLetters: MemoryDeadLetterStore;
+  readonly nodes: MemoryNodeStore;
   readonly #gate = new Gate();
   readonly #state: MemoryState;
   #closed = false;
@@ -43,13 +50,23 @@ class MemoryBackend implements Backend, Writer {
       collections: new MapTable(),
       documents: new MapDocumentTables(),
       timers: new MapTable(),
+      leases: new MapTable(),
+      deadLetters: {
+        letters: new MapTable(),
+        sequences: new MapTable(),
+        audit: new MapTable(),
+        numbers: { last: 0n },
+      },
     };
-    const { log, checkpoints, collections, documents, timers } = this.#state;
+    const { log, checkpoints, collections, documents, timers, leases, deadLetters } = this.#state;
     this.events = new MemoryEventStore(log, this);
-    this.checkpoints = new MemoryCheckpointStore(checkpoints, this);
+    this.checkpoints = new MemoryCheckpointStore(checkpoints, leases, this);
     this.snapshots = new MemorySnapshotStore(codec, this);
     this.documents = new MemoryDocumentStore(collections, documents, this, codec);
     this.timers = new MemoryTimerStore(timers, this, codec, clock);
+    this.leases = new MemoryLeaseStore(leases, this, clock);
+    this.deadLetters = new MemoryDeadLetterStore(deadLetters, this, codec, clock);
+    this.nodes = new MemoryNodeStore(this, clock);
   }
 
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {

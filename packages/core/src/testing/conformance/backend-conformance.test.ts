@@ -18,12 +18,20 @@ interface Defect {
 const defects: readonly Defect[] = [
   {
     defect: 'a transaction is none',
-    change: ({ documents, checkpoints, timers, events }) => ({
+    change: ({ documents, checkpoints, timers, leases, deadLetters, events }) => ({
       transaction: (work) =>
         work({
           documents,
           checkpoints,
           timers,
+          leases: {
+            acquire: (options) => leases.acquire(options),
+            renew: (list, ttlMs) => leases.renew(list, ttlMs),
+            release: (list) => leases.release(list),
+            list: (prefix) => leases.list(prefix),
+            hold: async () => {},
+          },
+          deadLetters,
           append: (appends) => events.appendAll(appends),
           query: async () => ({ rows: [], affectedRows: 0 }),
         }),

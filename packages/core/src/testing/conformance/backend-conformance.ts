@@ -1,9 +1,12 @@
 import { BackendTrial, type BackendFixture } from './backend-trial.js';
 import { checkpoints } from './checkpoints.js';
 import { defineTests, type Chapter, type TestRunner } from './conformance.js';
+import { deadLetterAudit, deadLetterRetries, deadLetters } from './dead-letters.js';
 import { documentQueries } from './document-queries.js';
 import { documents } from './documents.js';
+import { fencing, leases } from './leases.js';
 import { closing, lifecycle } from './lifecycle.js';
+import { nodes } from './nodes.js';
 import { snapshots } from './snapshots.js';
 import { timers } from './timers.js';
 import { transactionalAppends } from './transactional-appends.js';
@@ -28,6 +31,12 @@ export const backendChapters: readonly Chapter<BackendTrial>[] = [
   documentQueries,
   transactions,
   transactionalAppends,
+  leases,
+  fencing,
+  deadLetters,
+  deadLetterRetries,
+  deadLetterAudit,
+  nodes,
   lifecycle,
 ];
 

@@ -35,7 +35,7 @@ export const closing: Chapter<BackendTrial> = {
     }),
     rule('what is closed refuses everything, by a typed error', async (trial) => {
       const { backend } = trial;
-      const { events, documents, checkpoints, snapshots, timers } = backend;
+      const { events, documents, checkpoints, snapshots, timers, leases, deadLetters, nodes } = backend;
       await backend.close();
       for (const attempt of [
         () => events.append(trial.name(), numbered(1)),
@@ -51,6 +51,11 @@ export const closing: Chapter<BackendTrial> = {
         () => snapshots.load(trial.name()),
         () => timers.list(trial.name()),
         () => timers.remove([trial.name()]),
+        () => leases.list(trial.name()),
+        () => leases.acquire({ names: [trial.name()], owner: 'a', ttlMs: 1_000 }),
+        () => deadLetters.parked(trial.name(), ['a']),
+        () => deadLetters.claim({ processor: trial.name(), claimMs: 1_000 }),
+        () => nodes.list(),
         () => backend.transaction(async () => 1),
       ]) {
         await refused(StoreUnavailableError, attempt);

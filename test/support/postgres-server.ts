@@ -22,13 +22,38 @@ export interface OwnTestServer extends TestServer {
   start(): Promise<void>;
 }
 
+/** The programs that come with a server. */
+export interface ServerPrograms {
+  /** The folder that they are in: pg_dump, pg_restore, … */
+  readonly bin: string;
+  /** What their environment has besides ours. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** Starts a server on a free port. It lives as long as this process, at most. */
 export const startOwnPostgres = async (
   settings: Readonly<Record<string, string>> = {},
-): Promise<OwnTestServer> => {
+): Promise<OwnTestServer> => (await startGuardian(settings, 'embedded')).server;
+
+/**
+ * Starts a server of the programs that Debian ships: those in the folder `POSTGRES_BIN`, those that are installed, those on
+ * the path, or those out of its packages, which are downloaded once.
+ */
+export const startDebianPostgres = async (): Promise<
+  OwnTestServer & { readonly programs: ServerPrograms }
+> => {
+  const { server, programs } = await startGuardian({}, 'debian');
+  if (programs === undefined) throw new Error('The server did not say where its programs are.');
+  return { ...server, programs };
+};
+
+const startGuardian = async (
+  settings: Readonly<Record<string, string>>,
+  kind: 'embedded' | 'debian',
+): Promise<{ readonly server: OwnTestServer; readonly programs: ServerPrograms | undefined }> => {
   const guardian = spawn(
     process.execPath,
-    [resolve(import.meta.dirname, 'postgres-guardian.mjs'), JSON.stringify(settings)],
+    [resolve(import.meta.dirname, 'postgres-guardian.mjs'), JSON.stringify(settings), kind],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   const exited = once(guardian, 'exit');
@@ -42,11 +67,12 @@ export const startOwnPostgres = async (
     guardian.stdin.write(`${command}\n`);
     await answer();
   };
-  const { port, password } = JSON.parse(await answer()) as {
+  const { port, password, programs } = JSON.parse(await answer()) as {
     readonly port: number;
     readonly password: string;
+    readonly programs?: ServerPrograms | undefined;
   };
-  return {
+  const server: OwnTestServer = {
     connectionString: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     schema: newSchema,
     kill: () => tell('kill'),
@@ -56,6 +82,7 @@ export const startOwnPostgres = async (
       await exited;
     },
   };
+  return { server, programs };
 };
 
 /** The server that `POSTGRES_URL` names, or else one of our own. */

@@ -134,6 +134,8 @@ export interface StoreCapabilities {
   readonly shared: boolean;
   /** Largest event (data and metadata) in bytes, or `undefined` for no limit worth naming. */
   readonly maxEventBytes?: number | undefined;
+  /** Largest append (data and metadata of all its events) in bytes, or `undefined` for no limit worth naming. */
+  readonly maxAppendBytes?: number | undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Newable, ServiceIdentifier } from 'inversify';
 import { newId } from './ids.js';
-import type { Metadata } from './metadata.js';
+import { originKey, type Metadata } from './metadata.js';
 
 /** Gives a handler what it depends on; scoped to one message, so what is bound for messages lives as long as it. */
 export interface ServiceScope {
@@ -101,6 +101,7 @@ export class MessageContext {
       correlationId: this.#metadata.correlationId ?? this.messageId ?? newId(),
       causationId: this.messageId ?? this.#metadata.causationId,
       causingEventId: this.isEvent ? this.messageId : this.#metadata.causingEventId,
+      ...(Object.hasOwn(this.#metadata, originKey) ? { [originKey]: undefined } : {}),
     };
     return this.#outgoing;
   }

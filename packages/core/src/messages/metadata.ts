@@ -22,3 +22,9 @@ export interface Metadata {
   /** Free keys of the application's own; values must be JSON. */
   readonly [key: string]: unknown;
 }
+
+/**
+ * The reserved key under which a migrated event says where it came from. It belongs to that one event: it does not flow
+ * on to what the event causes.
+ */
+export const originKey = '$origin';

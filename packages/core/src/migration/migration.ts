@@ -226,7 +226,7 @@ export class Migration {
     this.#verifying = this.#verifier
       .advance(this.#position ?? 0n)
       .catch(() => undefined)
-      .then(() => {
+      .finally(() => {
         this.#verifying = undefined;
       });
   }

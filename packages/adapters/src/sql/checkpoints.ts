@@ -11,6 +11,16 @@ const checkpointOf = ([processor, segment, position]: SqlRow): Checkpoint => ({
   position: BigInt(position as string),
 });
 
+/**
+ * What is left of the lease, at least a second, or the timeout that is set if that is shorter (0 is none). In whole
+ * milliseconds, as text.
+ */
+const idleTimeout = `(
+  SELECT round(1000 * CASE WHEN present = 0 THEN remaining ELSE least(present, remaining) END)::text
+    FROM (SELECT extract(epoch FROM current_setting('idle_in_transaction_session_timeout')::interval) AS present,
+                 greatest(extract(epoch FROM expires_at - clock_timestamp()), 1) AS remaining) t
+)`;
+
 /** Checkpoints in a table, moved by compare-and-set. */
 export class SqlCheckpointStore implements CheckpointStore {
   readonly #session: SqlSession;
@@ -67,7 +77,7 @@ export class SqlCheckpointStore implements CheckpointStore {
     const { processor, segment, position, previous } = move;
     const { rows } = await this.#session.run(
       `WITH held AS MATERIALIZED (
-         SELECT expires_at FROM ${this.#leases}
+         SELECT set_config('idle_in_transaction_session_timeout', ${idleTimeout}, true) FROM ${this.#leases}
            WHERE name = $5::text AND owner = $6::text AND epoch = $7::bigint FOR KEY SHARE
        ), made AS (
          INSERT INTO ${this.#table} (${columns})

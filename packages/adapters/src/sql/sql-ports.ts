@@ -7,6 +7,7 @@ import { SqlDeadLetterStore } from './dead-letters/dead-letter-store.js';
 import { SqlDocumentStore } from './documents/document-store.js';
 import { SqlError, type SqlDriver } from './driver.js';
 import { SqlEventStore } from './events/event-store.js';
+import type { Relay } from './events/relay.js';
 import { SqlLeaseStore } from './leases.js';
 import { SqlNodeStore } from './nodes.js';
 import type { SchemaNames } from './schema-names.js';
@@ -23,8 +24,8 @@ export interface SqlPortsOptions {
   readonly capabilities: StoreCapabilities;
   /** How long subscriptions wait at the head before they look again unasked, in milliseconds. */
   readonly pollMs: number;
-  /** Called when this process may have appended, after the commit. */
-  readonly onAppended?: (() => void) | undefined;
+  /** Carries wake-ups from process to process. Default: there are none but this process's own. */
+  readonly relay?: Relay | undefined;
   /** How many calls of coalesced appends may be on their way at the same time. Default: 1. */
   readonly lanes?: number | undefined;
   /** As in {@link SqlArchiveOptions}. */
@@ -47,14 +48,20 @@ export class SqlPorts {
 
   constructor(
     driver: SqlDriver,
-    { names, codec, clock, capabilities, pollMs, onAppended, lanes, vacuums }: SqlPortsOptions,
+    { names, codec, clock, capabilities, pollMs, relay, lanes, vacuums }: SqlPortsOptions,
   ) {
     const collections = new Collections(names);
     this.#driver = driver;
-    this.events = new SqlEventStore(driver, names, { capabilities, codec, clock, pollMs, onAppended, lanes });
+    this.events = new SqlEventStore(driver, names, { capabilities, codec, clock, pollMs, relay, lanes });
     this.checkpoints = new SqlCheckpointStore(driver, names);
     this.snapshots = new SqlSnapshotStore(driver, names, codec);
-    this.documents = new SqlDocumentStore(driver, collections, codec, (work) => driver.transaction(work));
+    this.documents = new SqlDocumentStore(
+      driver,
+      collections,
+      codec,
+      (work) => driver.transaction(work),
+      true,
+    );
     this.timers = new SqlTimerStore(driver, names, codec, clock);
     this.leases = new SqlLeaseStore(driver, names, clock);
     this.deadLetters = new SqlDeadLetterStore(driver, names, codec, clock, (work) =>
@@ -80,9 +87,6 @@ export class SqlPorts {
         const tx = new SqlTransaction(session, this.#parts);
         try {
           return { result: await work(tx), appended: tx.appended };
-        } catch (error) {
-          this.#parts.collections.forget();
-          throw error;
         } finally {
           tx.end();
         }

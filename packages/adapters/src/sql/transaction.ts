@@ -89,7 +89,13 @@ export class SqlTransaction implements Transaction {
     this.#names = names;
     this.#log = new TransactionLog(guarded, names, codec);
     this.checkpoints = new SqlCheckpointStore(guarded, names);
-    this.documents = new SqlDocumentStore(guarded, collections, codec, (work) => work(guarded));
+    this.documents = new SqlDocumentStore(
+      guarded,
+      collections.within(),
+      codec,
+      (work) => work(guarded),
+      false,
+    );
     this.timers = new SqlTimerStore(guarded, names, codec, clock);
     this.leases = new SqlLeaseStore(guarded, names, clock);
     this.deadLetters = new SqlDeadLetterStore(guarded, names, codec, clock, (work) => work(guarded));

@@ -1,4 +1,10 @@
-import { checkName, decodeCursor, encodeCursor, InvalidArgumentError } from '@tidemark/core';
+import {
+  checkName,
+  decodeCursor,
+  encodeCursor,
+  InvalidArgumentError,
+  TransactionConflictError,
+} from '@tidemark/core';
 import type {
   Codec,
   Collection,
@@ -9,16 +15,17 @@ import type {
 } from '@tidemark/core';
 import { textArray } from '../array-literal.js';
 import { jsonArray } from '../binary-array.js';
-import type { SqlSession } from '../driver.js';
+import { SqlError, type SqlSession } from '../driver.js';
+import type { InTransaction } from '../in-transaction.js';
 import { checkCollection, type Collections, type StoredCollection } from './collections.js';
 import { columnFor, indexed, Parameters, whereClause } from './conditions.js';
 import { sortKey, valueAt } from './sort-key.js';
 
+/** The error code of PostgreSQL for a table that does not exist. */
+const undefinedTable = '42P01';
+
 /** How many documents are read at a time when new fields are indexed. */
 const reindexedAtOnce = 500;
-
-/** Runs work in a transaction: one of its own, or the one that is under way. */
-export type InTransaction = <Result>(work: (session: SqlSession) => Promise<Result>) => Promise<Result>;
 
 /**
  * Documents in tables, one a collection. A document is `json`, byte for byte as the codec wrote it; beside it stand the sort
@@ -30,9 +37,18 @@ export class SqlDocumentStore implements DocumentStore {
   readonly #collections: Collections;
   readonly #codec: Codec;
   readonly #inTransaction: InTransaction;
+  readonly #repeats: boolean;
 
-  constructor(session: SqlSession, collections: Collections, codec: Codec, inTransaction: InTransaction) {
+  /** @param repeats true where a statement that failed can be done again: outside of a transaction */
+  constructor(
+    session: SqlSession,
+    collections: Collections,
+    codec: Codec,
+    inTransaction: InTransaction,
+    repeats: boolean,
+  ) {
     this.#session = session;
+    this.#repeats = repeats;
     this.#collections = collections;
     this.#codec = codec;
     this.#inTransaction = inTransaction;
@@ -56,10 +72,10 @@ export class SqlDocumentStore implements DocumentStore {
   }
 
   async load(collection: string, keys: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
-    const { table } = await this.#find(collection);
-    const { rows } = await this.#session.run(`SELECT key, data FROM ${table} WHERE key = ANY ($1::text[])`, [
-      textArray(keys.filter((key) => !key.includes('\0'))),
-    ]);
+    const known = textArray(keys.filter((key) => !key.includes('\0')));
+    const { rows } = await this.#on(collection, ({ table }) =>
+      this.#session.run(`SELECT key, data FROM ${table} WHERE key = ANY ($1::text[])`, [known]),
+    );
     return new Map(rows.map(([key, data]) => [key as string, this.#codec.decode(data as string)]));
   }
 
@@ -70,7 +86,13 @@ export class SqlDocumentStore implements DocumentStore {
       checkName(key, `changes[${index}].key`, 500);
       byKey.set(key, document === null ? null : this.#codec.encode(document, `changes[${index}].document`));
     }
-    const { table, columns } = await this.#find(collection);
+    await this.#on(collection, (stored) => this.#write(stored, byKey));
+  }
+
+  async #write(
+    { table, columns }: StoredCollection,
+    byKey: ReadonlyMap<string, string | null>,
+  ): Promise<void> {
     const removed = [...byKey].filter(([, data]) => data === null).map(([key]) => key);
     const kept = [...byKey].flatMap(([key, data]) => (data === null ? [] : [{ key, data }]));
     const parameters = new Parameters();
@@ -91,17 +113,18 @@ export class SqlDocumentStore implements DocumentStore {
     const { where, orderBy, descending = false, limit = 100, after } = query;
     if (!Number.isInteger(limit) || limit < 1)
       throw new InvalidArgumentError('limit', 'must be an integer from 1');
-    const stored = await this.#find(collection);
-    const parameters = new Parameters();
-    const order = orderBy === undefined ? undefined : indexed(columnFor(orderBy, stored));
-    const further = after === undefined ? [] : [behind(after, query, order, parameters)];
-    const direction = descending ? 'DESC' : 'ASC';
-    const { rows } = await this.#session.run(
-      `SELECT key, data FROM ${stored.table} ${whereClause(where, stored, parameters, further)}
-         ORDER BY ${order === undefined ? '' : `${order} ${direction}, `}key ${direction}
-         LIMIT ${parameters.add(String(limit + 1), 'bigint')}`,
-      parameters.values,
-    );
+    const { rows } = await this.#on(collection, async (stored) => {
+      const parameters = new Parameters();
+      const order = orderBy === undefined ? undefined : indexed(columnFor(orderBy, stored));
+      const further = after === undefined ? [] : [behind(after, query, order, parameters)];
+      const direction = descending ? 'DESC' : 'ASC';
+      return this.#session.run(
+        `SELECT key, data FROM ${stored.table} ${whereClause(where, stored, parameters, further)}
+           ORDER BY ${order === undefined ? '' : `${order} ${direction}, `}key ${direction}
+           LIMIT ${parameters.add(String(limit + 1), 'bigint')}`,
+        parameters.values,
+      );
+    });
     const documents = rows
       .slice(0, limit)
       .map(([key, data]) => ({ key: key as string, document: this.#codec.decode(data as string) }));
@@ -112,17 +135,45 @@ export class SqlDocumentStore implements DocumentStore {
   }
 
   async count(collection: string, where?: DocumentQuery['where']): Promise<number> {
-    const stored = await this.#find(collection);
-    const parameters = new Parameters();
-    const { rows } = await this.#session.run(
-      `SELECT count(*) FROM ${stored.table} ${whereClause(where, stored, parameters)}`,
-      parameters.values,
-    );
+    const { rows } = await this.#on(collection, async (stored) => {
+      const parameters = new Parameters();
+      return this.#session.run(
+        `SELECT count(*) FROM ${stored.table} ${whereClause(where, stored, parameters)}`,
+        parameters.values,
+      );
+    });
     return Number(rows[0]?.[0]);
   }
 
-  #find(collection: string): Promise<StoredCollection> {
-    return this.#collections.find(this.#session, collection);
+  /**
+   * Does something with a collection as it is known, and once more where that turns out to be out of date: another process
+   * has changed it meanwhile.
+   *
+   * @throws {TransactionConflictError} it was changed, and the transaction, which has failed with the statement, cannot go on
+   */
+  async #on<Result>(
+    collection: string,
+    work: (stored: StoredCollection) => Promise<Result>,
+  ): Promise<Result> {
+    const known = await this.#collections.find(this.#session, collection);
+    try {
+      return await work(known);
+    } catch (error) {
+      const isGone = error instanceof SqlError && error.sqlState === undefinedTable;
+      // A field that is not indexed may be by now.
+      if (!isGone && !(error instanceof InvalidArgumentError)) throw error;
+      this.#collections.forget(collection);
+      if (isGone && !this.#repeats) {
+        throw new TransactionConflictError(
+          `Collection "${collection}" was changed by another process: the transaction is rolled back. Do it again.`,
+          { cause: error },
+        );
+      }
+      const found = await this.#collections.find(this.#session, collection);
+      // A table that somebody removed by hand does not come back.
+      if (found.table === known.table) throw error;
+      return this.#on(collection, work);
+    }
   }
 
   /** What was kept of collections may be wrong while they change, and after a change that was rolled back. */
@@ -130,7 +181,7 @@ export class SqlDocumentStore implements DocumentStore {
     try {
       await this.#inTransaction(work);
     } finally {
-      this.#collections.forget();
+      this.#collections.change();
     }
   }
 

@@ -103,7 +103,7 @@ describe('a table projection on PGlite', () => {
     const again = await start(backend, Takings);
     const waiting = again.projections.waitFor(await sell(backend, 'poison'), { timeoutMs: 20_000 });
     await expect(waiting).rejects.toThrow(/takings/);
-    expect(again.projections.status('takings').processor.failure?.error).toMatchObject({
+    expect(again.projections.status('takings').processor?.failure?.error).toMatchObject({
       code: 'projection-handler',
       key: undefined,
       event: { type: 'till.sold', stream: 'till' },

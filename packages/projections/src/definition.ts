@@ -1,4 +1,5 @@
 import type {
+  EventFilter,
   HandlerClass,
   InstallableDefinition,
   MessageDefinition,
@@ -72,6 +73,18 @@ export interface TableHandler<Table extends string = string> {
   handle(event: unknown, tx: Transaction, context: TableContext<Table>): unknown;
 }
 
+/**
+ * When a projection takes in events. `async`: follows the log a moment behind. `inline`: in the transaction of each append that
+ * the application makes. `live`: when it is asked, from the events, and nothing is stored.
+ */
+export type ProjectionMode = 'async' | 'inline' | 'live';
+
+/**
+ * Where the events of one document of a live query are found, given its key: the name of a stream, or of several, or a filter
+ * of the whole log.
+ */
+export type LiveSource = (key: string) => string | readonly string[] | EventFilter;
+
 /** What document and table projections share. */
 export interface ProjectionBase extends InstallableDefinition {
   readonly kind: 'projection';
@@ -82,6 +95,8 @@ export interface ProjectionBase extends InstallableDefinition {
    * generation beside the old one and switches when it has caught up.
    */
   readonly version: number;
+  /** When it takes in events. Default: `async`. Another mode is a new generation, as another version is. */
+  readonly mode?: ProjectionMode | undefined;
   /** Names of the event types that it handles. */
   readonly types: readonly string[];
   /** Classes of events that it mentions; they are registered with it. */
@@ -102,6 +117,8 @@ export interface DocumentProjectionDefinition<Document extends object = object, 
   readonly model: 'documents';
   /** Dotted paths of the fields that queries may use. */
   readonly indexes: readonly Field[];
+  /** Where live queries find the events of a key. Default: they look through the whole log for the types that it handles. */
+  readonly source?: LiveSource | undefined;
   /** The handlers, bound to what they depend on. */
   handlers(services: ServiceScope): readonly DocumentHandler<Document>[];
 }

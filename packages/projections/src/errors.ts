@@ -103,14 +103,10 @@ export class UnknownProjectionError extends TidemarkError {
 export class GenerationConflictError extends TidemarkError {
   readonly code = 'generation-conflict';
 
-  constructor(
-    readonly projection: string,
-    cause: unknown,
-  ) {
+  constructor(readonly projection: string) {
     super(
       `Another instance switched or rebuilt projection "${projection}" meanwhile; this one changed nothing. ` +
-        'Make sure that only one application runs the projection on this backend, and start it again.',
-      { cause },
+        'Look at the status of the projection, and do it again if it is still wanted.',
     );
   }
 }
@@ -123,6 +119,61 @@ export class ProjectionTimeoutError extends TidemarkError {
     super(
       `The time is up, and projection "${projection}" does not show the position yet: the new generation for its raised ` +
         'version is still being built. Wait longer, or look at its status.',
+    );
+  }
+}
+
+/**
+ * An inline projection could not be brought into an append, since another process has put a read model of another version or
+ * mode in its place. Nothing was appended. Replace this process by one of the newest release.
+ */
+export class ProjectionReplacedError extends TidemarkError {
+  readonly code = 'projection-replaced';
+
+  /** @param active what answers now, if anything does */
+  constructor(
+    readonly projection: string,
+    readonly version: number,
+    active: { readonly version: number; readonly mode?: string | undefined } | undefined,
+  ) {
+    super(
+      `Inline projection "${projection}" has version ${version} in this process, but ` +
+        (active === undefined
+          ? 'nothing of it is stored any more'
+          : `another process has switched to version ${active.version} (${active.mode ?? 'async'})`) +
+        '. Nothing was appended. Replace this process by one of the newest release.',
+    );
+  }
+}
+
+/** A live query needed more events than it may read. */
+export class LiveLimitError extends TidemarkError {
+  readonly code = 'live-limit';
+
+  constructor(
+    readonly projection: string,
+    readonly key: string,
+    readonly limit: number,
+  ) {
+    super(
+      `Live projection "${projection}" needs more than ${limit} events for "${key}". Raise \`limit\`, narrow \`source\` to the ` +
+        'streams of the key, or store the read model.',
+    );
+  }
+}
+
+/** The read model of an inline projection could not be built from the log, so the application did not start. */
+export class InlineBuildError extends TidemarkError {
+  readonly code = 'inline-build';
+
+  constructor(
+    readonly projection: string,
+    cause: unknown,
+  ) {
+    super(
+      `Inline projection "${projection}" must be built from the log before commands are taken, and that failed: ` +
+        `${messageOf(cause)} Mend the cause and start again: it goes on where it stopped.`,
+      { cause },
     );
   }
 }

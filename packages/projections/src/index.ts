@@ -30,8 +30,10 @@ export type {
   DocumentHandler,
   DocumentProjectionDefinition,
   KeySelector,
+  LiveSource,
   NextDocument,
   ProjectionDefinition,
+  ProjectionMode,
   TableContext,
   TableHandler,
   TableProjectionDefinition,
@@ -44,6 +46,7 @@ export {
   type ProjectionStatus,
   type ProjectionWaitOptions,
 } from './projections.js';
+export { LiveReadModel, type AsOf, type LiveEnvironment, type LiveOptions } from './live/live-read-model.js';
 export { ReadModel, type FindOptions, type FoundDocument, type Page } from './read-model.js';
 export type { ConditionOn, FieldPath, ValueAt, Where } from './documents/field-path.js';
 export type { DocumentOf } from './documents/document-of.js';
@@ -54,9 +57,12 @@ export type { RebuildProgress } from './generations/progress.js';
 // What can go wrong
 export {
   GenerationConflictError,
+  InlineBuildError,
   InvalidDocumentError,
+  LiveLimitError,
   type EventReference,
   ProjectionHandlerError,
+  ProjectionReplacedError,
   ProjectionTimeoutError,
   RebuildInProgressError,
   RebuildStoppedError,

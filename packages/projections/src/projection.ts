@@ -14,8 +14,10 @@ import { checkDefinition } from './check-definition.js';
 import type {
   DocumentHandler,
   DocumentProjectionDefinition,
+  LiveSource,
   NextDocument,
   ProjectionBase,
+  ProjectionMode,
   TableHandler,
   TableProjectionDefinition,
 } from './definition.js';
@@ -24,7 +26,7 @@ import { install } from './install.js';
 import { keysBy, type ProjectionKey } from './key.js';
 import { checkTables } from './tables/table-names.js';
 
-interface CommonOptions {
+interface CommonOptions<Mode extends ProjectionMode> {
   /** Stable, explicit name of up to 150 characters: the read model and its checkpoints are stored under it. */
   readonly name: string;
   /**
@@ -32,22 +34,32 @@ interface CommonOptions {
    * which goes on answering as it was, and switches when the new one has caught up. Default: 1.
    */
   readonly version?: number | undefined;
+  /**
+   * When it takes in events: `async` follows the log, `inline` is in the transaction of each append of the application, `live`
+   * folds when it is asked and stores nothing (documents only). Default: `async`.
+   */
+  readonly mode?: Mode | undefined;
   /** Most events in one batch, which is one transaction. Default: 500; rebuilding, 5,000. */
   readonly batchSize?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
 }
 
 /** What `@Projection` says of a projection to documents. */
-export interface DocumentClassOptions extends CommonOptions {
+export interface DocumentClassOptions extends CommonOptions<ProjectionMode> {
   readonly kind?: 'document' | undefined;
   /** Dotted paths of the fields that queries may use, e.g. `owner.id`. Default: none; documents are found by key. */
   readonly indexes?: readonly string[] | undefined;
   /** Where every handler without `@Key` finds its documents: a property of the events, or a function of the recorded event. */
   readonly key?: ProjectionKey | undefined;
+  /**
+   * Where live queries find the events of a key: `(key) => `order-${key}``. Default: they look through the whole log for the
+   * types that it handles.
+   */
+  readonly source?: LiveSource | undefined;
 }
 
 /** What `@Projection({ kind: 'table' })` says of a projection to SQL tables. */
-export interface TableClassOptions extends CommonOptions {
+export interface TableClassOptions extends CommonOptions<Exclude<ProjectionMode, 'live'>> {
   readonly kind: 'table';
   /**
    * Names of the tables: lower-case letters, digits and `_`, up to 50. Each generation has tables of its own, and a
@@ -91,7 +103,7 @@ const buildDocuments = (
   options: DocumentClassOptions,
   place: string,
 ): DocumentProjectionDefinition => {
-  const { indexes = [] } = options;
+  const { indexes = [], source } = options;
   const { base, on } = describe(type, options, place);
   const keys = keysOf(type);
   const described = on.map((handler) => {
@@ -102,6 +114,7 @@ const buildDocuments = (
     ...base,
     model: 'documents',
     indexes,
+    source,
     handlers: (services) => {
       const instance = services.get(tokenOf(type));
       return described.flatMap(({ handler, ...rest }) =>
@@ -149,8 +162,8 @@ const buildTables = (type: Class, options: TableClassOptions, place: string): Ta
 };
 
 /** What both kinds share, checked. */
-const describe = (type: Class, options: CommonOptions, place: string) => {
-  const { name, version = 1, batchSize, retry } = options;
+const describe = (type: Class, options: CommonOptions<ProjectionMode>, place: string) => {
+  const { name, version = 1, mode, batchSize, retry } = options;
   const by = `@Projection on ${type.name} (${place})`;
   const on = eventHandlers(type);
   const types = on.flatMap((handler) => handler.types);
@@ -160,6 +173,7 @@ const describe = (type: Class, options: CommonOptions, place: string) => {
     kind: 'projection',
     name,
     version,
+    mode,
     definedAt: place,
     types,
     messages: [...new Set(on.flatMap(({ messages }) => messages))],

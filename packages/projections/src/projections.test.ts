@@ -249,14 +249,14 @@ describe('a poisoned event', () => {
     );
     await expect(projections.waitFor(position)).rejects.toThrow(/poisoned/);
     const { processor } = projections.status(poisoned);
-    expect(processor.state).toBe('failed');
-    expect(processor.failure?.error).toMatchObject({
+    expect(processor?.state).toBe('failed');
+    expect(processor?.failure?.error).toMatchObject({
       code: 'projection-handler',
       projection: 'poisoned',
       key: '2',
       event: { type: 'shop.ordered', version: 1 },
     });
-    expect(processor.failure?.reason).toMatch(/cannot count this/);
+    expect(processor?.failure?.reason).toMatch(/cannot count this/);
     expect(app.health()).toMatchObject({ status: 'down' });
     expect(await projections.of(poisoned).get('1')).toEqual({ total: 1 });
   });
@@ -313,7 +313,7 @@ describe('what cannot be', () => {
     });
     const { projections, backend } = await start([totals]);
     await expect(projections.waitFor(await record(backend, {}))).rejects.toThrow(/missing/);
-    expect(projections.status(totals).processor.failure?.error.message).toMatch(
+    expect(projections.status(totals).processor?.failure?.error.message).toMatch(
       /property "orderId", which is missing/,
     );
   });

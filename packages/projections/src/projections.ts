@@ -7,18 +7,24 @@ import {
   definitionsOf,
   type Health,
   type Lifecycle,
+  ProcessorFailedError,
+  type ProcessorRunner,
   type ProcessorStatus,
   type QueryResult,
 } from '@tidemark/core';
-import type { DocumentProjectionDefinition, ProjectionDefinition } from './definition.js';
+import type { DocumentProjectionDefinition, ProjectionDefinition, ProjectionMode } from './definition.js';
 import type { DocumentOf } from './documents/document-of.js';
 import type { FieldPath } from './documents/field-path.js';
 import { ProjectionTimeoutError, RebuildInProgressError, UnknownProjectionError } from './errors.js';
-import { LiveProjection } from './generations/live-projection.js';
+import { Following } from './generations/following.js';
+import { Generations } from './generations/generations.js';
 import type { RebuildProgress } from './generations/progress.js';
 import { rebuild, type RebuildOptions, type RebuildResult } from './generations/rebuild.js';
 import { ensureSwitchRows, type Generation, generationName } from './generations/switch-row.js';
 import { Upgrade } from './generations/upgrade.js';
+import { buildInline } from './inline/build-inline.js';
+import { InlineAppends } from './inline/inline-appends.js';
+import { LiveReadModel } from './live/live-read-model.js';
 import { ReadModel } from './read-model.js';
 
 /** A projection as the methods of {@link Projections} take it: its class, its definition, or its name. */
@@ -35,20 +41,28 @@ export interface ProjectionWaitOptions {
 /** How a projection is doing. */
 export interface ProjectionStatus {
   readonly name: string;
+  readonly mode: Exclude<ProjectionMode, 'live'>;
   /** The generation that answers queries, and the version that built it. */
   readonly active: Generation;
   /** The generation being built, or whose rebuild was interrupted. */
   readonly building: Generation | undefined;
-  /** The state of the runner that feeds it: position, whether it has caught up, a failure. */
-  readonly processor: ProcessorStatus;
+  /** The state of the runner that feeds it: position, whether it has caught up, a failure. An inline projection has none. */
+  readonly processor: ProcessorStatus | undefined;
   /** How far the rebuild under way is. */
   readonly rebuild: RebuildProgress | undefined;
 }
 
 interface Entry {
-  readonly projection: LiveProjection;
-  upgrade: Upgrade | undefined;
+  readonly generations: Generations;
+  /** What feeds it from the log; none for an inline projection. */
+  readonly feed: Feed | undefined;
   rebuild: RunningRebuild | undefined;
+}
+
+interface Feed {
+  readonly runner: ProcessorRunner;
+  readonly following: Following;
+  upgrade: Upgrade | undefined;
 }
 
 interface RunningRebuild {
@@ -61,17 +75,26 @@ interface RunningRebuild {
 export class Projections {
   readonly #composition: Composition;
   readonly #entries = new Map<string, Entry>();
+  readonly #live = new Map<string, DocumentProjectionDefinition>();
+  #inline: InlineAppends | undefined;
 
   constructor(composition: Composition) {
     this.#composition = composition;
   }
 
-  /** Adds a projection; its definition does that when it is registered. */
+  /**
+   * Adds a projection; its definition does that when it is registered.
+   *
+   * @throws {ConfigurationError} the backend lacks what it needs, or another projection has its name or a table of its
+   */
   add(definition: ProjectionDefinition): void {
     this.#check(definition);
-    this.#entries.set(definition.name, {
-      projection: new LiveProjection(definition, this.#composition),
-      upgrade: undefined,
+    const { mode = 'async', name } = definition;
+    if (mode === 'live') return this.#addLive(definition);
+    const generations = new Generations(definition, this.#composition);
+    this.#entries.set(name, {
+      generations,
+      feed: mode === 'inline' ? this.#joinAppends(generations) : this.#follow(generations),
       rebuild: undefined,
     });
   }
@@ -90,17 +113,42 @@ export class Projections {
     target: Class<Projection>,
   ): ReadModel<DocumentOf<Projection>, FieldPath<DocumentOf<Projection>>>;
   of(target: Class | DocumentProjectionDefinition): ReadModel {
-    const { projection } = this.#entry(target);
-    const { name, model } = projection.definition;
+    const { generations } = this.#entry(target);
+    const { name, model } = generations.definition;
     if (model === 'tables') {
       throw new ConfigurationError(
         `Projection "${name}" writes tables, not documents: read them by projections.query('SELECT …').`,
       );
     }
     const { documents } = this.#composition.backend;
-    return new ReadModel((read) => {
-      const active = projection.row.active.number;
-      return projection.readers.read(active, () => read(documents, generationName(name, active)));
+    return new ReadModel((read) =>
+      generations.read((generation) => read(documents, generationName(name, generation))),
+    );
+  }
+
+  /**
+   * A document projection of any mode, folded from the events when it is asked: nothing is stored, and the past can be asked too.
+   *
+   * @throws {UnknownProjectionError} it is not registered
+   * @throws {ConfigurationError} it is a table projection
+   */
+  live<Document extends object, Field extends string>(
+    target: DocumentProjectionDefinition<Document, Field>,
+  ): LiveReadModel<Document>;
+  live<Projection extends object>(target: Class<Projection>): LiveReadModel<DocumentOf<Projection>>;
+  live(target: Class | DocumentProjectionDefinition): LiveReadModel {
+    const { name } = projectionIn(target);
+    const definition = this.#live.get(name) ?? this.#entry(target).generations.definition;
+    if (definition.model === 'tables') {
+      throw new ConfigurationError(
+        `Projection "${name}" writes tables, and only documents can be folded live. Make it a document projection.`,
+      );
+    }
+    const { backend, container, schema } = this.#composition;
+    return new LiveReadModel(definition, {
+      events: backend.events,
+      schema,
+      services: { get: (service) => container.get(service) },
     });
   }
 
@@ -119,7 +167,7 @@ export class Projections {
 
   /**
    * Waits until read models show everything up to a position, or all that a command brought about. A projection whose
-   * version was raised shows it once its new generation has become the active one.
+   * version was raised shows it once its new generation has become the active one. Inline and live projections show it at once.
    *
    * @throws {ProjectionTimeoutError} the time is up
    * @throws {UnknownProjectionError} one is not registered
@@ -133,13 +181,15 @@ export class Projections {
       projections === undefined ? [...this.#entries.values()] : projections.map((it) => this.#entry(it));
     if (position === undefined) return;
     await Promise.all(
-      entries.map(async ({ projection, upgrade }) => {
+      entries.map(async ({ generations, feed }) => {
+        if (feed === undefined) return;
         const { clock } = this.#composition;
-        const began = clock.now().getTime();
-        await projection.runner.waitFor(position, { timeoutMs });
-        if (upgrade === undefined) return;
-        const left = Math.max(0, timeoutMs - (clock.now().getTime() - began));
-        await within(clock, left, upgrade.done, projection.definition.name);
+        const deadline = clock.now().getTime() + timeoutMs;
+        const left = (): number => Math.max(0, deadline - clock.now().getTime());
+        await reached(feed, position, left);
+        if (feed.upgrade !== undefined) {
+          await within(clock, left(), feed.upgrade.done, generations.definition.name);
+        }
       }),
     );
   }
@@ -155,10 +205,15 @@ export class Projections {
    */
   async rebuild(target: ProjectionReference, options: RebuildOptions = {}): Promise<RebuildResult> {
     const entry = this.#entry(target);
-    const { projection } = entry;
-    if (entry.rebuild !== undefined || projection.isUpgrading) {
-      throw new RebuildInProgressError(projection.definition.name);
+    const { generations } = entry;
+    if (entry.rebuild === undefined) await generations.refresh();
+    if (entry.rebuild !== undefined || generations.isUpgrading) {
+      throw new RebuildInProgressError(generations.definition.name);
     }
+    return this.#rebuild(entry, options);
+  }
+
+  async #rebuild(entry: Entry, options: RebuildOptions): Promise<RebuildResult> {
     const controller = new AbortController();
     const stop = (): void => controller.abort(options.signal?.reason);
     options.signal?.addEventListener('abort', stop, { once: true });
@@ -167,7 +222,13 @@ export class Projections {
       running.progress = progress;
       options.onProgress?.(progress);
     };
-    const done = rebuild(projection, this.#composition, { ...options, onProgress }, controller.signal);
+    const done = rebuild(
+      entry.generations,
+      entry.feed?.runner,
+      this.#composition,
+      { ...options, onProgress },
+      controller.signal,
+    );
     const running: RunningRebuild = { controller, done, progress: undefined };
     entry.rebuild = running;
     try {
@@ -180,18 +241,19 @@ export class Projections {
 
   /** @throws {UnknownProjectionError} it is not registered */
   status(target: ProjectionReference): ProjectionStatus {
-    const { projection, rebuild: running } = this.#entry(target);
-    const { active, building } = projection.row;
+    const { generations, feed, rebuild: running } = this.#entry(target);
+    const { active, building } = generations.row;
     return {
-      name: projection.definition.name,
+      name: generations.definition.name,
+      mode: feed === undefined ? 'inline' : 'async',
       active,
       building: building ?? undefined,
-      processor: projection.runner.status(),
+      processor: feed?.runner.status(),
       rebuild: running?.progress,
     };
   }
 
-  /** How all projections are doing. */
+  /** How all projections that are stored are doing. */
   list(): readonly ProjectionStatus[] {
     return [...this.#entries.keys()].map((name) => this.status(name));
   }
@@ -199,46 +261,58 @@ export class Projections {
   /** What the application calls when it starts and stops. */
   get lifecycle(): Lifecycle {
     return {
+      prepare: (signal) => this.#prepare(signal),
       start: () => this.#start(),
       stop: () => this.#stop(),
       health: () => this.#health(),
     };
   }
 
-  async #start(): Promise<void> {
-    const { backend, clock } = this.#composition;
-    await ensureSwitchRows(backend);
+  /** Before commands are taken: from then on, every append must find the inline projections complete. */
+  async #prepare(signal: AbortSignal): Promise<void> {
+    await ensureSwitchRows(this.#composition.backend);
     for (const entry of this.#entries.values()) {
-      await entry.projection.prepare();
-      entry.upgrade = new Upgrade(entry.projection, clock);
-      entry.upgrade.start();
+      if (entry.feed !== undefined) continue;
+      await buildInline(entry.generations, () => this.#rebuild(entry, { signal }), signal);
+    }
+  }
+
+  async #start(): Promise<void> {
+    for (const { generations, feed } of this.#entries.values()) {
+      if (feed === undefined) continue;
+      await generations.prepare();
+      feed.upgrade = new Upgrade(generations, feed.runner, this.#composition.clock);
+      feed.upgrade.start();
+      feed.following.start();
     }
   }
 
   async #stop(): Promise<void> {
     const stopped = new Error('The application stops.');
-    for (const { upgrade, rebuild: running, projection } of this.#entries.values()) {
+    for (const { feed, rebuild: running } of this.#entries.values()) {
       running?.controller.abort(stopped);
       // Its caller is told how it ended.
       await running?.done.catch(() => undefined);
-      await upgrade?.stop();
+      await feed?.upgrade?.stop();
+      await feed?.following.stop();
       // A switch may just have started it again.
-      await projection.runner.stop();
+      await feed?.runner.stop();
     }
   }
 
   #health(): Health {
     const reasons: string[] = [];
-    for (const { projection, upgrade } of this.#entries.values()) {
-      const subject = `projection "${projection.definition.name}"`;
-      if (upgrade?.failure !== undefined) {
+    for (const { generations, feed, rebuild: running } of this.#entries.values()) {
+      const subject = `projection "${generations.definition.name}"`;
+      const failure = feed?.upgrade?.failure;
+      if (failure !== undefined) {
         reasons.push(
-          `The new version of ${subject} is built but could not be switched to: ${messageOf(upgrade.failure)}`,
+          `The new version of ${subject} is built but could not be switched to: ${messageOf(failure)}`,
         );
       }
-      if (projection.leftovers !== undefined) {
+      if (generations.leftovers !== undefined) {
         reasons.push(
-          `Old generations of ${subject} could not be dropped: ${messageOf(projection.leftovers)}`,
+          `Old generations of ${subject} could not be dropped: ${messageOf(generations.leftovers)}`,
         );
       }
     }
@@ -248,8 +322,46 @@ export class Projections {
   #entry(target: ProjectionReference): Entry {
     const name = typeof target === 'string' ? target : projectionIn(target).name;
     const entry = this.#entries.get(name);
-    if (entry === undefined) throw new UnknownProjectionError(name, [...this.#entries.keys()]);
-    return entry;
+    if (entry !== undefined) return entry;
+    if (this.#live.has(name)) {
+      throw new ConfigurationError(
+        `Projection "${name}" is live: nothing of it is stored. Ask it by projections.live(…).get(key).`,
+      );
+    }
+    throw new UnknownProjectionError(name, [...this.#entries.keys(), ...this.#live.keys()]);
+  }
+
+  #addLive(definition: ProjectionDefinition): void {
+    if (definition.model === 'tables') {
+      throw new ConfigurationError(
+        `Projection "${definition.name}" (${definition.definedAt}) writes tables, and only documents can be live. Make it a ` +
+          'document projection, or give it another mode.',
+      );
+    }
+    this.#composition.bindHandler(definition.handler);
+    for (const message of definition.messages) this.#composition.register(message);
+    this.#live.set(definition.name, definition);
+  }
+
+  #joinAppends(generations: Generations): undefined {
+    const { definition } = generations;
+    this.#composition.bindHandler(definition.handler);
+    for (const message of definition.messages) this.#composition.register(message);
+    if (this.#inline === undefined) {
+      const inline = new InlineAppends(definition.name, this.#composition);
+      this.#composition.appends.add(inline);
+      this.#inline = inline;
+    }
+    this.#inline.add(generations);
+  }
+
+  #follow(generations: Generations): Feed {
+    const { name } = generations.definition;
+    const runner = this.#composition.addProcessor({
+      ...generations.processor(name, () => generations.live),
+      checkpoint: () => generationName(name, generations.live.number),
+    });
+    return { runner, following: new Following(generations, runner), upgrade: undefined };
   }
 
   #check(definition: ProjectionDefinition): void {
@@ -261,8 +373,8 @@ export class Projections {
           'SQL. Make it a document projection, or run on PGlite or PostgreSQL.',
       );
     }
-    for (const { projection } of this.#entries.values()) {
-      const other = projection.definition;
+    for (const { generations } of this.#entries.values()) {
+      const other = generations.definition;
       const shared =
         other.model === 'tables'
           ? other.tables.find((table) => definition.tables.includes(table))
@@ -281,6 +393,24 @@ const projectionIn = (target: Class | Definition): Definition => {
   const definition = definitionsOf(target).find(({ kind }) => kind === 'projection');
   if (definition !== undefined) return definition;
   throw new ConfigurationError(`${target.name} is no projection: add @Projection({ name: '…' }) to it.`);
+};
+
+/** Waits for the runner, also across what another process did to its checkpoint. */
+const reached = async (
+  { runner, following }: Feed,
+  position: bigint,
+  leftMs: () => number,
+): Promise<void> => {
+  for (;;) {
+    try {
+      await runner.waitFor(position, { timeoutMs: leftMs() });
+      return;
+    } catch (error) {
+      const { settled } = following;
+      if (settled === undefined || !(error instanceof ProcessorFailedError)) throw error;
+      await settled;
+    }
+  }
 };
 
 const within = async (

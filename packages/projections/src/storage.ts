@@ -17,6 +17,13 @@ export interface ModelStorage {
   activate(tx: Transaction, generation: number): Promise<void>;
   /** Removes a generation and all in it; one that is gone is no error. */
   drop(tx: Transaction, generation: number): Promise<void>;
+  /**
+   * What a batch of events writes to, as far as it can be told beforehand: keys that two writers of one key must not be at in the
+   * same time, or `undefined` where all writers must go one after another.
+   *
+   * @throws {ProjectionHandlerError} a key selector threw
+   */
+  keys(events: readonly RecordedEvent[]): readonly string[] | undefined;
   /** Brings a batch of events into a generation. */
   write(
     tx: Transaction,

@@ -64,7 +64,7 @@ export class Application implements AsyncDisposable {
   }
 
   /**
-   * Opens the backend, then the command bus, then starts services in the order in which they were added, then the
+   * Opens the backend, lets services prepare themselves, opens the command bus, starts services in the order in which they were
    * processors. If anything fails, what was started is stopped again. Starting twice is the same start; an application
    * that was stopped can be started again if its backend can be opened again.
    *
@@ -161,10 +161,14 @@ export class Application implements AsyncDisposable {
         start: async () => {
           schema.seal();
           this.#registry.makeSingletons();
-          commands.open();
         },
-        stop: () => commands.close(),
+        stop: async () => undefined,
       },
+      ...lifecycles.map((lifecycle) => ({
+        start: async (signal: AbortSignal) => lifecycle.prepare?.(signal),
+        stop: async () => undefined,
+      })),
+      { start: async () => commands.open(), stop: () => commands.close() },
       ...lifecycles.map((lifecycle) => ({
         start: async () => lifecycle.start?.(),
         stop: async () => lifecycle.stop?.(),

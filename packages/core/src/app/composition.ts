@@ -1,8 +1,10 @@
 import type { Container, ServiceIdentifier } from 'inversify';
+import type { Appender } from '../backend/appender.js';
 import type { Backend } from '../backend/backend.js';
 import type { Clock } from '../clock.js';
 import type { CommandBus } from '../commands/command-bus.js';
 import type { Definition } from '../model/definition.js';
+import type { HandlerClass } from '../model/handler-class.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { ProcessorRunner } from '../processing/processor-runner.js';
 import type { Schema } from '../schema/schema.js';
@@ -10,7 +12,12 @@ import type { Health } from './health.js';
 
 /** Something with a beginning and an end that lives as long as the application does. */
 export interface Lifecycle {
-  /** Called when the backend is open and the schema is complete, before processors start. */
+  /**
+   * Called when the backend is open and the schema is complete, before commands are taken. A start that is called off aborts
+   * the signal: what takes long then ends.
+   */
+  prepare?(signal: AbortSignal): Promise<void>;
+  /** Called when commands are taken, before processors start. */
   start?(): Promise<void>;
   /** Called after the processors have stopped, before the backend closes. */
   stop?(): Promise<void>;
@@ -24,6 +31,8 @@ export interface Lifecycle {
  */
 export interface Composition {
   readonly backend: Backend;
+  /** By which everything of the application appends, so that others can take part. */
+  readonly appends: Appender;
   readonly schema: Schema;
   readonly container: Container;
   readonly commands: CommandBus;
@@ -36,6 +45,9 @@ export interface Composition {
    * Adds a runner for the definition to the application: started, stopped and reported with the others.
    */
   addProcessor(definition: ProcessorDefinition): ProcessorRunner;
+
+  /** Binds the class of a definition's handlers where the user has not: for definitions that no runner is added for. */
+  bindHandler(handler: HandlerClass | undefined): void;
 
   /**
    * The one service of its kind in this application, made at the first call and bound in the container,

@@ -1,4 +1,5 @@
 import { Container } from 'inversify';
+import { Appender } from '../backend/appender.js';
 import type { Backend } from '../backend/backend.js';
 import { systemClock, type Clock } from '../clock.js';
 import { CommandBus } from '../commands/command-bus.js';
@@ -53,8 +54,10 @@ export const createApp = (options: AppOptions): Application => {
   const messageServices = new MessageServices(container, options.messageServices);
   const schema = new Schema();
   const problems = new Problems(clock, options.onProblem);
+  const appends = new Appender(backend);
   const { commands, loader } = createCommandBus({
     backend,
+    appends,
     schema,
     problems,
     services: (context) => messageServices.scope(context),
@@ -65,6 +68,7 @@ export const createApp = (options: AppOptions): Application => {
 
   const registry = new Registry({
     backend,
+    appends,
     schema,
     container,
     commands,
@@ -73,6 +77,7 @@ export const createApp = (options: AppOptions): Application => {
     drainMs,
   });
   const application = new Application({ registry, loader, problems });
+  container.bind(Appender).toConstantValue(appends);
   container.bind(CommandBus).toConstantValue(commands);
   container.bind(Application).toConstantValue(application);
   for (const listed of options.register)

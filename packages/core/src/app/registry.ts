@@ -1,4 +1,5 @@
 import type { Container, Newable, ServiceIdentifier } from 'inversify';
+import type { Appender } from '../backend/appender.js';
 import type { Backend } from '../backend/backend.js';
 import type { Clock } from '../clock.js';
 import type { CommandBus } from '../commands/command-bus.js';
@@ -17,6 +18,7 @@ import type { MessageServices } from './message-services.js';
 
 export interface RegistryParts {
   readonly backend: Backend;
+  readonly appends: Appender;
   readonly schema: Schema;
   readonly container: Container;
   readonly commands: CommandBus;
@@ -36,6 +38,7 @@ type CoreDefinition =
 /** Puts an application together: takes each definition to where it belongs and refuses what contradicts another. */
 export class Registry implements Composition {
   readonly backend: Backend;
+  readonly appends: Appender;
   readonly schema: Schema;
   readonly container: Container;
   readonly commands: CommandBus;
@@ -47,8 +50,9 @@ export class Registry implements Composition {
   readonly #lifecycles: Lifecycle[] = [];
   readonly #singletons = new Set<ServiceIdentifier>();
 
-  constructor({ backend, schema, container, commands, clock, services, drainMs }: RegistryParts) {
+  constructor({ backend, appends, schema, container, commands, clock, services, drainMs }: RegistryParts) {
     this.backend = backend;
+    this.appends = appends;
     this.schema = schema;
     this.container = container;
     this.commands = commands;
@@ -98,7 +102,7 @@ export class Registry implements Composition {
     }
     this.#registerMessages(definition.messages);
     for (const upcaster of definition.upcasters ?? []) this.schema.register(upcaster);
-    this.#bind(definition.handler);
+    this.bindHandler(definition.handler);
     const runner = new ProcessorRunner(definition, {
       backend: this.backend,
       schema: this.schema,
@@ -139,7 +143,7 @@ export class Registry implements Composition {
       case 'command-handler':
         this.#registerMessages(definition.messages);
         this.commands.register(definition);
-        this.#bind(definition.handler);
+        this.bindHandler(definition.handler);
         return;
       case 'processor':
         this.addProcessor(definition);
@@ -171,8 +175,7 @@ export class Registry implements Composition {
     for (const message of messages) this.register(message);
   }
 
-  /** Binds a handler's class where the user has not. */
-  #bind(handler: HandlerClass | undefined): void {
+  bindHandler(handler: HandlerClass | undefined): void {
     if (handler === undefined) return;
     const token = tokenOf(handler.class);
     if (this.container.isBound(token)) return;

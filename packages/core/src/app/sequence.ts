@@ -2,7 +2,8 @@ import { NotRunningError } from '../commands/errors.js';
 
 /** One part of an application in the order of its start. */
 export interface Step {
-  start(): Promise<void>;
+  /** @param signal aborted when the start is called off, so that what takes long can end */
+  start(signal: AbortSignal): Promise<void>;
   /** Also called when its own start failed, so it must bear being called on something half-started. */
   stop(): Promise<void>;
 }
@@ -19,7 +20,7 @@ export class Sequence {
   #started: Step[] = [];
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
-  #calledOff = false;
+  #calledOff = new AbortController();
 
   /** @param steps gives the steps at each start */
   constructor(steps: () => readonly Step[]) {
@@ -57,13 +58,12 @@ export class Sequence {
 
   async #start(): Promise<void> {
     this.#state = 'starting';
-    this.#calledOff = false;
+    const { signal } = (this.#calledOff = new AbortController());
     try {
       for (const step of this.#steps()) {
         this.#started.push(step);
-        await step.start();
-        if (this.#isCalledOff())
-          throw new NotRunningError('The application was stopped while it was starting.');
+        await step.start(signal);
+        signal.throwIfAborted();
       }
       this.#state = 'running';
     } catch (error) {
@@ -76,7 +76,7 @@ export class Sequence {
   }
 
   async #stop(starting: Promise<void>): Promise<void> {
-    this.#calledOff = true;
+    this.#calledOff.abort(new NotRunningError('The application was stopped while it was starting.'));
     try {
       await starting;
     } catch {
@@ -101,11 +101,6 @@ export class Sequence {
     }
     this.#state = 'stopped';
     return failures;
-  }
-
-  /** A method, since the field changes while a step is awaited. */
-  #isCalledOff(): boolean {
-    return this.#calledOff;
   }
 }
 

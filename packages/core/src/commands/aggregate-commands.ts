@@ -3,6 +3,7 @@ import type { AggregateLoader } from '../aggregates/aggregate-loader.js';
 import { eventsOf } from '../aggregates/decision.js';
 import type { LiveAggregate } from '../aggregates/live-aggregate.js';
 import { Turns } from '../aggregates/turns.js';
+import type { Appends } from '../backend/appender.js';
 import { ConcurrencyError, InvalidArgumentError } from '../log/errors.js';
 import type { AppendResult, EventStore } from '../log/event-store.js';
 import type { MessageContext, ServiceScope } from '../messages/context.js';
@@ -17,6 +18,8 @@ import { DecisionContext } from './decision-context.js';
 
 export interface AggregateCommandsEnvironment {
   readonly events: EventStore;
+  /** Where decided events are appended. */
+  readonly appends: Appends;
   readonly schema: Schema;
   readonly loader: AggregateLoader;
   readonly cache: AggregateCache;
@@ -117,7 +120,7 @@ export class AggregateCommands {
       }
 
       try {
-        const appended = await this.#environment.events.append(stream, decided.events, {
+        const appended = await this.#environment.appends.append(stream, decided.events, {
           expectedVersion: aggregate.version,
         });
         return await this.#appended(task, aggregate, appended, decided.events.length);

@@ -68,6 +68,7 @@ const busOn = (backend: Backend, ...register: (Class | Definition)[]): CommandBu
   const schema = new Schema();
   const { commands } = createCommandBus({
     backend,
+    appends: backend.events,
     schema,
     problems: new Problems(systemClock),
     services: () => ({

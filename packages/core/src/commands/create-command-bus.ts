@@ -1,5 +1,6 @@
 import { AggregateCache } from '../aggregates/aggregate-cache.js';
 import { AggregateLoader } from '../aggregates/aggregate-loader.js';
+import type { Appends } from '../backend/appender.js';
 import type { Backend } from '../backend/backend.js';
 import type { MessageContext, ServiceScope } from '../messages/context.js';
 import type { Problems } from '../observation/problems.js';
@@ -9,6 +10,7 @@ import { CommandBus } from './command-bus.js';
 
 export interface CommandBusParts {
   readonly backend: Backend;
+  readonly appends: Appends;
   readonly schema: Schema;
   readonly problems: Problems;
   /** Dependencies in the scope of one message; the context is asked for when something is resolved. */
@@ -23,7 +25,7 @@ export interface CommandBusParts {
 export const createCommandBus = (
   parts: CommandBusParts,
 ): { readonly commands: CommandBus; readonly loader: AggregateLoader } => {
-  const { backend, schema, problems, services, cachedAggregates, attempts } = parts;
+  const { backend, appends, schema, problems, services, cachedAggregates, attempts } = parts;
   const loader = new AggregateLoader({
     events: backend.events,
     snapshots: backend.snapshots,
@@ -33,6 +35,7 @@ export const createCommandBus = (
   const cache = new AggregateCache(cachedAggregates);
   const aggregates = new AggregateCommands({
     events: backend.events,
+    appends,
     schema,
     loader,
     cache,

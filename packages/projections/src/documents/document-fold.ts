@@ -44,15 +44,17 @@ export class DocumentFold {
   /**
    * Finds the keys of a batch. Events without a handler have none.
    *
+   * @param only plans for this document alone
    * @throws {ProjectionHandlerError} a key selector threw, or gave back what is no key
    */
-  plan(events: readonly RecordedEvent[]): FoldPlan {
+  plan(events: readonly RecordedEvent[], only?: string): FoldPlan {
     const steps: FoldStep[] = [];
     const keys = new Set<string>();
     for (const event of events) {
       const handler = this.#handlers.get(event.type);
       if (handler === undefined) continue;
       for (const key of this.#keysOf(handler, event)) {
+        if (only !== undefined && key !== only) continue;
         steps.push({ event, handler, key });
         keys.add(key);
       }

@@ -4,7 +4,9 @@ import type {
   DocumentContext,
   DocumentProjectionDefinition,
   KeySelector,
+  LiveSource,
   NextDocument,
+  ProjectionMode,
 } from '../definition.js';
 import { messagesOf, referencedEvent } from '../event-reference.js';
 import { install } from '../install.js';
@@ -44,10 +46,20 @@ export interface DocumentProjectionOptions<Document extends object, Field extend
   readonly name: string;
   /** Raise it when handlers or documents change, and the next start builds the read model anew. Default: 1. */
   readonly version?: number | undefined;
+  /**
+   * When it takes in events: `async` follows the log, `inline` is in the transaction of each append of the application, `live`
+   * folds when it is asked and stores nothing. Default: `async`.
+   */
+  readonly mode?: ProjectionMode | undefined;
   /** Dotted paths of the fields that queries may use, e.g. `owner.id`. Default: none; documents are found by key. */
   readonly indexes?: readonly (Field & FieldPath<NoInfer<Document>>)[] | undefined;
   /** Where every handler without a key of its own finds its documents. */
   readonly key?: ProjectionKey | undefined;
+  /**
+   * Where live queries find the events of a key: `(key) => `order-${key}``. Default: they look through the whole log for the
+   * types that it handles.
+   */
+  readonly source?: LiveSource | undefined;
   /** Most events in one batch, which is one transaction. Default: 500; rebuilding, 5,000. */
   readonly batchSize?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
@@ -76,7 +88,7 @@ export const documentProjection = <Document extends object, const Field extends 
   options: DocumentProjectionOptions<Document, Field>,
 ): DocumentProjectionDefinition<Document, Field> => {
   const place = definedAt(documentProjection);
-  const { name, version = 1, indexes = [], batchSize, retry } = options;
+  const { name, version = 1, mode, indexes = [], source, batchSize, retry } = options;
   const by = `documentProjection "${name}" (${place})`;
   const handlers = options.handlers(onDocument).map((draft) => {
     const label = `the handler of "${typeof draft.event === 'string' ? draft.event : draft.event.name}" in ${by}`;
@@ -98,8 +110,10 @@ export const documentProjection = <Document extends object, const Field extends 
     model: 'documents',
     name,
     version,
+    mode,
     definedAt: place,
     indexes,
+    source,
     types,
     messages: messagesOf(handlers.map(({ event }) => event)),
     batchSize,

@@ -11,7 +11,11 @@ export const documentStorage = (
 ): ModelStorage => {
   const { name, indexes } = definition;
   const collection = (generation: number): string => generationName(name, generation);
-  let fold: DocumentFold | undefined;
+  let made: DocumentFold | undefined;
+  const foldOf = (): DocumentFold => {
+    made ??= new DocumentFold(name, definition.handlers(services), roundTripOf(jsonCodec));
+    return made;
+  };
   return {
     create: (tx, generation) => tx.documents.ensure({ name: collection(generation), indexes }),
     refresh: (tx, generation) => tx.documents.ensure({ name: collection(generation), indexes }),
@@ -19,8 +23,9 @@ export const documentStorage = (
       // Readers ask for the active generation by its number.
     },
     drop: (tx, generation) => tx.documents.drop(collection(generation)),
+    keys: (events) => foldOf().plan(events).keys,
     async write(tx, generation, events) {
-      fold ??= new DocumentFold(name, definition.handlers(services), roundTripOf(jsonCodec));
+      const fold = foldOf();
       const plan = fold.plan(events);
       if (plan.keys.length === 0) return;
       const changes = fold.apply(plan, await tx.documents.load(collection(generation), plan.keys));

@@ -5,9 +5,10 @@ import {
   type ProcessorStatus,
 } from '@tidemark/core';
 import { RebuildStoppedError } from '../errors.js';
-import type { LiveProjection } from './live-projection.js';
+import type { Generations } from './generations.js';
 import { ProgressMeter, type RebuildProgress } from './progress.js';
 import { type Generation, generationName } from './switch-row.js';
+import { isOf } from './transitions.js';
 
 /** How a rebuild goes about its work, and who is told of it. */
 export interface RebuildOptions {
@@ -42,16 +43,19 @@ const longestWaitMs = 2 ** 31 - 1;
  * The live runner goes on meanwhile. For the switch it is stopped, the new generation is brought to where the old one
  * came (so that no reader who has seen a position sees the time before it), and then the switch row and the
  * checkpoints change in one transaction; the live runner starts again, on the new generation.
+ *
+ * @param runner the live runner; none for an inline projection, whose appends go on meanwhile and wait for the switch only
  */
 export const rebuild = async (
-  projection: LiveProjection,
+  generations: Generations,
+  runner: ProcessorRunner | undefined,
   composition: Composition,
   options: RebuildOptions,
   signal: AbortSignal,
 ): Promise<RebuildResult> => {
-  const { name } = projection.definition;
+  const { name } = generations.definition;
   const { backend, clock, container, schema } = composition;
-  const generation = await generationToBuild(projection, options.fresh ?? false);
+  const generation = await generationToBuild(generations, options.fresh ?? false);
   const checkpoint = generationName(name, generation.number);
   const begin = (await backend.checkpoints.load(checkpoint))?.position ?? 0n;
   const meter = new ProgressMeter(
@@ -62,7 +66,7 @@ export const rebuild = async (
     await backend.events.head(),
   );
   const builder = new ProcessorRunner(
-    projection.processor(checkpoint, () => generation, options.batchSize ?? defaultBatchSize),
+    generations.processor(checkpoint, () => generation, options.batchSize ?? defaultBatchSize),
     {
       backend,
       schema,
@@ -82,7 +86,9 @@ export const rebuild = async (
     const reported = observed(reportEachStep(builder, report, ended.signal));
     // A listener that throws ends the rebuild; that reporting ended because the runner failed is left to the other.
     await Promise.race([caughtUp, reported.then(() => caughtUp)]);
-    await cutOver(projection, composition, builder, generation, signal);
+    await (runner === undefined
+      ? handOver(generations, builder, generation, signal)
+      : cutOver(generations, runner, composition, builder, generation, signal));
     ended.abort();
     await reported;
     report(builder.status());
@@ -95,7 +101,7 @@ export const rebuild = async (
     ended.abort();
     await builder.stop();
   }
-  await projection.dropRetired();
+  await generations.dropRetired();
   return {
     projection: name,
     generation: generation.number,
@@ -105,9 +111,11 @@ export const rebuild = async (
 };
 
 /** The generation of an interrupted rebuild, or a new one. */
-const generationToBuild = async (projection: LiveProjection, isFresh: boolean): Promise<Generation> => {
-  const { building } = projection.row;
-  return building === null || isFresh ? projection.createBuilding() : building;
+const generationToBuild = async (generations: Generations, isFresh: boolean): Promise<Generation> => {
+  const { building } = generations.row;
+  return building === null || isFresh || !isOf(building, generations.definition)
+    ? generations.createBuilding()
+    : building;
 };
 
 /** Resolves when the runner has caught up; rejects when it fails, or the signal is aborted. */
@@ -146,14 +154,27 @@ const reportEachStep = async (
   }
 };
 
+/** The switch of an inline projection: no runner feeds it, and what the builder has not seen yet is brought in by the switch. */
+const handOver = async (
+  generations: Generations,
+  builder: ProcessorRunner,
+  generation: Generation,
+  signal: AbortSignal,
+): Promise<void> => {
+  await builder.drain();
+  signal.throwIfAborted();
+  await generations.handOver(generation, signal);
+};
+
 const cutOver = async (
-  projection: LiveProjection,
+  generations: Generations,
+  runner: ProcessorRunner,
   { backend }: Composition,
   builder: ProcessorRunner,
   generation: Generation,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { runner, row, definition } = projection;
+  const { row, definition } = generations;
   const { state } = runner.status();
   await runner.stop();
   try {
@@ -161,7 +182,7 @@ const cutOver = async (
     if (live !== undefined) await builder.waitFor(live.position, { signal });
     await builder.drain();
     signal.throwIfAborted();
-    await projection.switchTo(generation);
+    await generations.switchTo(generation);
   } finally {
     await startAgain(runner, state);
   }

@@ -1,4 +1,4 @@
-import { type Backend, CheckpointConflictError, type DocumentStore, type Transaction } from '@tidemark/core';
+import type { Backend, DocumentStore, Transaction } from '@tidemark/core';
 import { GenerationConflictError } from '../errors.js';
 
 /** One build of a read model, beside others. Its documents, tables and checkpoint carry its number. */
@@ -7,6 +7,8 @@ export interface Generation {
   readonly number: number;
   /** Version of the projection that built it. */
   readonly version: number;
+  /** `inline` for one that is kept up to date by the appends themselves. */
+  readonly mode?: 'inline' | undefined;
 }
 
 /** Which generations of a projection there are: the one row by which a read model is switched. */
@@ -35,14 +37,28 @@ export const readSwitchRow = async (
   documents: DocumentStore,
   projection: string,
 ): Promise<SwitchRow | undefined> => {
-  const rows = await documents.load(collection, [projection]);
+  return (await readSwitchRows(documents, [projection])).get(projection);
+};
+
+/** The switch rows of several projections, in one query. */
+export const readSwitchRows = async (
+  documents: DocumentStore,
+  projections: readonly string[],
+): Promise<ReadonlyMap<string, SwitchRow>> => {
+  const rows = await documents.load(collection, projections);
   // Only this module writes the collection.
-  return rows.get(projection) as SwitchRow | undefined;
+  return rows as ReadonlyMap<string, SwitchRow>;
 };
 
 /**
- * Replaces a switch row in a transaction. Fenced by a compare-and-set on the row's revision, which holds until the
- * commit: of two instances that change one row at the same time, one is rolled back.
+ * Name of the lock on a projection's generations. Who holds it exclusively may change them, and keeps all inline appends away;
+ * an inline append holds it shared, and so knows that the generation it writes to stays the active one until it commits.
+ */
+export const switchLock = (projection: string): string => `projection ${projection}`;
+
+/**
+ * Replaces a switch row in a transaction, under the lock on it: of two instances that change one row at the same time, one is
+ * rolled back.
  *
  * @param previous the row as the caller knows it
  * @returns the row as it is now
@@ -55,17 +71,9 @@ export const writeSwitchRow = async (
   next: Omit<SwitchRow, 'revision'>,
 ): Promise<SwitchRow> => {
   const revision = (previous?.revision ?? 0) + 1;
-  try {
-    await tx.checkpoints.move({
-      processor: `${projection}@switch`,
-      segment: 0,
-      position: BigInt(revision),
-      previous: previous === undefined ? undefined : BigInt(previous.revision),
-    });
-  } catch (error) {
-    if (error instanceof CheckpointConflictError) throw new GenerationConflictError(projection, error);
-    throw error;
-  }
+  await tx.lock([{ name: switchLock(projection), mode: 'exclusive' }]);
+  const found = await readSwitchRow(tx.documents, projection);
+  if (found?.revision !== previous?.revision) throw new GenerationConflictError(projection);
   const row: SwitchRow = { ...next, revision };
   await tx.documents.write(collection, [{ key: projection, document: row }]);
   return row;

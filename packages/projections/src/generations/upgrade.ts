@@ -1,6 +1,6 @@
-import type { Clock } from '@tidemark/core';
+import type { Clock, ProcessorRunner } from '@tidemark/core';
 import { deferred } from '../deferred.js';
-import type { LiveProjection } from './live-projection.js';
+import type { Generations } from './generations.js';
 
 /** Milliseconds after which a switch that failed is tried again. */
 const retryMs = 1_000;
@@ -12,7 +12,8 @@ const retryMs = 1_000;
 export class Upgrade {
   /** Resolves when the new version answers queries. */
   readonly done: Promise<void>;
-  readonly #projection: LiveProjection;
+  readonly #generations: Generations;
+  readonly #runner: ProcessorRunner;
   readonly #clock: Clock;
   readonly #resolve: () => void;
   #unsubscribe: (() => void) | undefined;
@@ -21,8 +22,9 @@ export class Upgrade {
   #isStopped = false;
   #failure: unknown;
 
-  constructor(projection: LiveProjection, clock: Clock) {
-    this.#projection = projection;
+  constructor(generations: Generations, runner: ProcessorRunner, clock: Clock) {
+    this.#generations = generations;
+    this.#runner = runner;
     this.#clock = clock;
     const { promise, resolve } = deferred();
     this.done = promise;
@@ -35,11 +37,11 @@ export class Upgrade {
   }
 
   start(): void {
-    if (!this.#projection.isUpgrading) {
+    if (!this.#generations.isUpgrading) {
       this.#resolve();
       return;
     }
-    this.#unsubscribe = this.#projection.runner.onChange(({ caughtUp }) => {
+    this.#unsubscribe = this.#runner.onChange(({ caughtUp }) => {
       if (caughtUp) this.#switch();
     });
   }
@@ -61,9 +63,10 @@ export class Upgrade {
   }
 
   async #try(): Promise<void> {
-    const projection = this.#projection;
+    const generations = this.#generations;
     try {
-      await projection.switchTo(projection.live);
+      // Another process that builds the same generation may have switched to it.
+      if (!generations.isCurrent) await generations.switchTo(generations.live);
     } catch (error) {
       this.#failure = error;
       if (!this.#isStopped) this.#cancelRetry = this.#clock.after(retryMs, () => this.#switch());
@@ -72,6 +75,6 @@ export class Upgrade {
     this.#failure = undefined;
     this.#unsubscribe?.();
     this.#resolve();
-    await projection.dropRetired();
+    await generations.dropRetired();
   }
 }

@@ -1,6 +1,6 @@
 import { type Class, definedAt, type RetryPolicy, type Transaction } from '@tidemark/core';
 import { checkDefinition } from '../check-definition.js';
-import type { TableContext, TableProjectionDefinition } from '../definition.js';
+import type { ProjectionMode, TableContext, TableProjectionDefinition } from '../definition.js';
 import { messagesOf, referencedEvent } from '../event-reference.js';
 import { install } from '../install.js';
 import { checkTables } from './table-names.js';
@@ -32,6 +32,8 @@ export interface TableProjectionOptions<Table extends string> {
   readonly name: string;
   /** Raise it when handlers or tables change, and the next start builds the read model anew. Default: 1. */
   readonly version?: number | undefined;
+  /** When it takes in events: `async` follows the log, `inline` is in the transaction of each append of the application. Default: `async`. */
+  readonly mode?: Exclude<ProjectionMode, 'live'> | undefined;
   /**
    * Names of the tables: lower-case letters, digits and `_`, up to 50. Each generation has tables of its own, and a
    * view of that name shows the active ones: read from the views, write to `context.tables`.
@@ -72,7 +74,7 @@ export const tableProjection = <const Table extends string>(
   options: TableProjectionOptions<Table>,
 ): TableProjectionDefinition<Table> => {
   const place = definedAt(tableProjection);
-  const { name, version = 1, tables, batchSize, retry } = options;
+  const { name, version = 1, mode, tables, batchSize, retry } = options;
   const by = `tableProjection "${name}" (${place})`;
   const handlers = options.handlers(onTable).map((draft) => {
     const label = `the handler of "${typeof draft.event === 'string' ? draft.event : draft.event.name}" in ${by}`;
@@ -94,6 +96,7 @@ export const tableProjection = <const Table extends string>(
     model: 'tables',
     name,
     version,
+    mode,
     definedAt: place,
     tables,
     types,

@@ -29,6 +29,8 @@ export const tableStorage = (definition: TableProjectionDefinition, services: Se
       for (const quoted of Object.values(tablesOf(generation)))
         await tx.query(`DROP TABLE IF EXISTS ${quoted}`);
     },
+    // What handlers read and write is in their SQL.
+    keys: () => undefined,
     async write(tx, generation, events, { isReplay, signal }) {
       handlers ??= new Map(definition.handlers(services).map((handler) => [handler.type, handler]));
       const tables = tablesOf(generation);

@@ -10,8 +10,8 @@ import { TimerService } from './timer-service.js';
 
 /** Makes a saga part of an application: its processor, its part of the list of instances, its timers. */
 export const install = (definition: SagaDefinition, composition: Composition): void => {
-  const { backend, clock, commands } = composition;
-  const instances = composition.service(Instances, () => new Instances(backend.events));
+  const { appends, backend, clock, commands } = composition;
+  const instances = composition.service(Instances, () => new Instances(backend.events, undefined, appends));
   composition
     .service(Sagas, () => {
       const sagas = new Sagas(backend, clock, instances);

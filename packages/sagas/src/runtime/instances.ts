@@ -1,4 +1,10 @@
-import { ConcurrencyError, type EventStore, type Metadata, type NewEvent } from '@tidemark/core';
+import {
+  type Appends,
+  ConcurrencyError,
+  type EventStore,
+  type Metadata,
+  type NewEvent,
+} from '@tidemark/core';
 import { eventType, instanceStream, sagaEventOf, type SagaEvent } from '../model/events.js';
 import { emptyInstance, evolve, type SagaInstance } from '../model/instance.js';
 import type { SagaBehaviour } from '../model/saga-definition.js';
@@ -35,14 +41,19 @@ const conflictLimit = 10;
  */
 export class Instances {
   readonly #store: EventStore;
+  readonly #appends: Appends;
   readonly #cacheSize: number;
   /** By stream, least recently used first. Only instances that are exactly what their streams say up to a version. */
   readonly #cache = new Map<string, SagaInstance>();
   readonly #lines = new Lines();
 
-  /** @param cacheSize most instances kept in memory. Default: 10,000 */
-  constructor(store: EventStore, cacheSize = 10_000) {
+  /**
+   * @param cacheSize most instances kept in memory. Default: 10,000
+   * @param appends where what they decide is appended. Default: the store
+   */
+  constructor(store: EventStore, cacheSize = 10_000, appends: Appends = store) {
     this.#store = store;
+    this.#appends = appends;
     this.#cacheSize = cacheSize;
   }
 
@@ -116,7 +127,7 @@ export class Instances {
   ): Promise<boolean> {
     try {
       const appended = newEvents(instance.saga, events, metadata);
-      const { alreadyAppended } = await this.#store.append(instance.stream, appended, { expectedVersion });
+      const { alreadyAppended } = await this.#appends.append(instance.stream, appended, { expectedVersion });
       // The same input gave the same ids to another process, or to this one before an answer was lost. What that one
       // decided is what counts; it may differ.
       return !alreadyAppended;

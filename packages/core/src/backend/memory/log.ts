@@ -118,6 +118,24 @@ export class StagedAppends {
     this.#log.commit(this.#events);
   }
 
+  /** Every event behind a position, committed ones and those staged here, in order. */
+  *behind(after: bigint): Generator<StoredEvent, void, undefined> {
+    const { events } = this.#log;
+    for (let index = Number(after); index < events.length; index += 1) {
+      const event = events[index];
+      if (event !== undefined) yield event;
+    }
+    for (const event of this.#events) if (event.position > after) yield event;
+  }
+
+  /** One event of a stream, committed or staged here. */
+  at(stream: string, version: number): StoredEvent | undefined {
+    return (
+      this.#log.find(stream)?.events[version] ??
+      this.#events.find((event) => event.stream === stream && event.version === version)
+    );
+  }
+
   /** Where the log will end with what is staged. */
   get #head(): bigint {
     return this.#log.head + BigInt(this.#events.length);

@@ -121,6 +121,7 @@ const findPrograms = async (folder) => {
     throw new Error(
       'The tests need a PostgreSQL 15 as Debian ships it, and none is to be had: install postgresql-15, or name the folder ' +
         `of its programs by POSTGRES_BIN.\n${String(error.stderr || error.message).trim()}`,
+      { cause: error },
     );
   }
 };

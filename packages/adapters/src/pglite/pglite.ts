@@ -104,6 +104,7 @@ class PgliteBackend implements SqlBackend {
       this.#driver.attach(database);
       try {
         await migrate(this.#driver, this.#names);
+        await this.#ports.events.open();
         this.#isOpen = true;
       } catch (error) {
         await this.#letGo();
@@ -116,7 +117,7 @@ class PgliteBackend implements SqlBackend {
     return this.#after(async () => {
       if (!this.#isOpen) return;
       this.#isOpen = false;
-      await this.#ports.events.endSubscriptions();
+      await this.#ports.events.close();
       await this.#letGo();
     });
   }

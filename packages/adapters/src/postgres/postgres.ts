@@ -52,7 +52,6 @@ class PostgresBackend implements SqlBackend {
   readonly #transactionPooler: boolean;
   readonly #archiveTablespace: string | undefined;
   #pool: Pool | undefined;
-  #channel: WakeUpChannel | undefined;
   /** The last of opening and closing, which happen one after the other. */
   #change: Promise<void> = Promise.resolve();
 
@@ -83,7 +82,9 @@ class PostgresBackend implements SqlBackend {
       clock,
       pollMs,
       capabilities: { multiStreamAppend: true, transactionalAppend: true, durable: true, shared: true },
-      onAppended: () => this.#channel?.announce(),
+      relay: transactionPooler
+        ? undefined
+        : new WakeUpChannel({ client: this.#settings.client, schema: this.#names.name }),
       lanes,
     });
     ({
@@ -123,24 +124,18 @@ class PostgresBackend implements SqlBackend {
         this.#driver.attach(connections);
         await (this.#autoMigrate ? migrate : checkMigrated)(this.#driver, this.#names);
         await placeArchive(this.#driver, this.#names, this.#archiveTablespace, this.#autoMigrate);
+        await this.#ports.events.open();
       } catch (error) {
         await this.#letGo();
         throw error;
       }
-      if (this.#transactionPooler) return;
-      this.#channel = new WakeUpChannel({
-        client: this.#settings.client,
-        schema: this.#names.name,
-        onWake: () => this.#ports.events.wakeUp.wake(),
-      });
-      this.#channel.start();
     });
   }
 
   close(): Promise<void> {
     return this.#after(async () => {
       if (this.#pool === undefined) return;
-      await this.#ports.events.endSubscriptions();
+      await this.#ports.events.close();
       await this.#letGo();
     });
   }
@@ -164,9 +159,6 @@ class PostgresBackend implements SqlBackend {
     this.#driver.detach();
     const pool = this.#pool;
     this.#pool = undefined;
-    const channel = this.#channel;
-    this.#channel = undefined;
-    await channel?.stop();
     // Lets what is under way end.
     if (this.#settings.ownsPool) await pool?.end();
     if (!this.#settings.ownsPool) pool?.off('error', unused);

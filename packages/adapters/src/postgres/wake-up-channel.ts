@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Health } from '@tidemark/core';
 import type { Client } from 'pg';
+import type { Relay, RelayListener } from '../sql/events/relay.js';
 import { backoffMs } from './backoff.js';
 
 /** Shortest time from one notification to the next, in milliseconds: one wakes for all that came meanwhile. */
@@ -11,27 +13,22 @@ export interface WakeUpChannelOptions {
   /** Makes a client that was not connected yet. */
   readonly client: () => Client;
   readonly schema: string;
-  /** Called when another process has appended, and when that may have gone unheard. */
-  readonly onWake: () => void;
 }
 
 /**
  * Tells other processes that there may be more in the log, and hears it from them, by NOTIFY and LISTEN on one connection of
- * its own.
+ * its own. It carries no events.
  *
  * The notification is a transaction of its own behind the commit, never a part of the append: NOTIFY takes a lock on the whole
  * cluster through commit, and appends would go one after the other. Many at a time become one. None of this is needed for
  * anything but speed: what is lost here is found by polling.
  */
-export class WakeUpChannel {
+export class WakeUpChannel implements Relay {
+  readonly leads = false;
+  readonly follows = false;
   readonly #options: WakeUpChannelOptions;
   readonly #channel: string;
-  readonly #self = randomUUID();
-  readonly #stopped = new AbortController();
-  #client: Client | undefined;
-  #due = false;
-  #sending = false;
-  #keeping: Promise<void> | undefined;
+  #connection: ListeningConnection | undefined;
 
   constructor(options: WakeUpChannelOptions) {
     this.#options = options;
@@ -40,8 +37,64 @@ export class WakeUpChannel {
   }
 
   /** Keeps a connection from now on. */
-  start(): void {
-    this.#keeping ??= this.#keep();
+  start(_log: string, listener: RelayListener): void {
+    this.#connection = new ListeningConnection(this.#options.client, this.#channel, listener);
+  }
+
+  async stop(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.stop();
+  }
+
+  announce(): void {
+    this.#connection?.announce();
+  }
+
+  interest(): void {
+    // The connection also tells the others, so it is kept either way.
+  }
+
+  offer(): void {
+    // It never leads.
+  }
+
+  /** Without a connection, others are heard of by polling: later, but nothing is lost. */
+  health(): Health {
+    return this.#connection === undefined || this.#connection.isConnected
+      ? { status: 'up', reasons: [] }
+      : {
+          status: 'degraded',
+          reasons: [
+            'The connection for wake-ups is away, so that appends of other processes are polled for.',
+          ],
+        };
+  }
+}
+
+/** A connection that listens, and is made again whenever it is lost. */
+class ListeningConnection {
+  readonly #makeClient: () => Client;
+  readonly #channel: string;
+  readonly #listener: RelayListener;
+  readonly #self = randomUUID();
+  readonly #stopped = new AbortController();
+  readonly #keeping: Promise<void>;
+  #client: Client | undefined;
+  #due = false;
+  #sending = false;
+  /** Ends the wait for the present connection's end. */
+  #end: (() => void) | undefined;
+
+  constructor(client: () => Client, channel: string, listener: RelayListener) {
+    this.#makeClient = client;
+    this.#channel = channel;
+    this.#listener = listener;
+    this.#keeping = this.#keep();
+  }
+
+  get isConnected(): boolean {
+    return this.#client !== undefined;
   }
 
   async stop(): Promise<void> {
@@ -56,19 +109,16 @@ export class WakeUpChannel {
     if (!this.#sending && this.#client !== undefined) void this.#send();
   }
 
-  /** Ends the wait for the present connection's end. */
-  #end: (() => void) | undefined;
-
   async #keep(): Promise<void> {
     for (let attempt = 0; !this.#stopped.signal.aborted; attempt++) {
-      const client = this.#options.client();
+      const client = this.#makeClient();
       const ended = new Promise<void>((resolve) => {
         this.#end = resolve;
         client.on('error', () => resolve());
         client.on('end', () => resolve());
       });
       client.on('notification', ({ payload }) => {
-        if (payload !== this.#self) this.#options.onWake();
+        if (payload !== this.#self) this.#listener.wake();
       });
       try {
         await client.connect();
@@ -76,7 +126,7 @@ export class WakeUpChannel {
         attempt = 0;
         this.#client = client;
         // What happened before was not heard.
-        this.#options.onWake();
+        this.#listener.wake();
         if (this.#due) this.announce();
         if (!this.#stopped.signal.aborted) await ended;
       } catch {

@@ -29,12 +29,13 @@ import { AppendQueue } from './append-queue.js';
 import { AppendFunctions, encodeAppend } from './append.js';
 import { eventColumns, EventRows } from './event-rows.js';
 import { LogPages } from './log-page.js';
+import { LogTail } from './log-tail.js';
 import { readLog } from './read-log.js';
 import { StreamReader } from './read-stream.js';
+import type { Relay } from './relay.js';
 import { SafePosition } from './safe-position.js';
 import { StreamSettings } from './stream-settings.js';
 import { SqlSubscription, type SubscriptionSource } from './subscription.js';
-import { WakeUp } from './wake-up.js';
 
 /** Options of {@link SqlEventStore}. */
 export interface SqlEventStoreOptions {
@@ -44,8 +45,8 @@ export interface SqlEventStoreOptions {
   readonly clock?: Clock | undefined;
   /** How long subscriptions wait at the head before they look again unasked, in milliseconds. */
   readonly pollMs: number;
-  /** Called when this process may have appended, after the commit. */
-  readonly onAppended?: (() => void) | undefined;
+  /** Carries wake-ups from process to process. Default: there are none but this process's own. */
+  readonly relay?: Relay | undefined;
   /** How many calls of coalesced appends may be on their way at the same time. Default: 1. */
   readonly lanes?: number | undefined;
 }
@@ -53,11 +54,10 @@ export interface SqlEventStoreOptions {
 /** The event store in PostgreSQL's tables, whatever program speaks to PostgreSQL. */
 export class SqlEventStore implements EventStore {
   readonly capabilities: StoreCapabilities;
-  /** Wakes the subscriptions: to be called when others may have appended. */
-  readonly wakeUp = new WakeUp();
   readonly functions: AppendFunctions;
   readonly #driver: SqlDriver;
-  readonly #onAppended: (() => void) | undefined;
+  readonly #tail: LogTail;
+  readonly #safe: SafePosition;
   readonly #codec: Codec;
   readonly #queue: AppendQueue;
   readonly #reader: StreamReader;
@@ -71,11 +71,12 @@ export class SqlEventStore implements EventStore {
   constructor(
     driver: SqlDriver,
     names: SchemaNames,
-    { capabilities, codec, clock, pollMs, onAppended, lanes = 1 }: SqlEventStoreOptions,
+    { capabilities, codec, clock, pollMs, relay, lanes = 1 }: SqlEventStoreOptions,
   ) {
     this.capabilities = capabilities;
     this.#driver = driver;
-    this.#onAppended = onAppended;
+    this.#tail = new LogTail(driver, names, { relay, pollMs });
+    this.#safe = new SafePosition(driver, names);
     this.#codec = codec;
     this.functions = new AppendFunctions(names, clock);
     this.#queue = new AppendQueue(driver, this.functions, () => this.announce(), lanes);
@@ -84,9 +85,8 @@ export class SqlEventStore implements EventStore {
     this.#settings = new StreamSettings(driver, names, codec);
     this.#source = {
       pages: new LogPages(driver, names, this.#rows, codec),
-      safe: new SafePosition(driver, names),
-      wakeUp: this.wakeUp,
-      pollMs,
+      tail: this.#tail,
+      rows: this.#rows,
     };
     this.#find = names.fill(
       `SELECT ${eventColumns}, s.tombstoned::integer FROM (SELECT) one
@@ -129,7 +129,7 @@ export class SqlEventStore implements EventStore {
 
   async *readAll(options: ReadAllOptions = {}): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
     checkReadAll(options);
-    yield* readLog(this.#source.pages, this.#source.safe, options);
+    yield* readLog(this.#source.pages, this.#safe, options);
   }
 
   async findEvent(stream: string, id: string): Promise<RecordedEvent | undefined> {
@@ -158,7 +158,7 @@ export class SqlEventStore implements EventStore {
   }
 
   head(): Promise<bigint> {
-    return this.#source.safe.current();
+    return this.#safe.current();
   }
 
   getStreamMetadata(stream: string): Promise<StreamMetadata> {
@@ -177,14 +177,37 @@ export class SqlEventStore implements EventStore {
     return this.#settings.delete(stream, options, true);
   }
 
-  /** Wakes the subscriptions here and elsewhere: to be called after every commit that may have appended. */
-  announce(): void {
-    this.wakeUp.wake();
-    this.#onAppended?.();
+  /**
+   * Wakes the subscriptions here and elsewhere: to be called after every commit that may have appended.
+   *
+   * @param position of the last event that was appended, where it is known
+   */
+  announce(position?: bigint): void {
+    this.#tail.announce(position);
   }
 
-  /** Ends every subscription that is open. */
-  async endSubscriptions(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+  /** Begins: the database is there and at the newest version. */
+  open(): Promise<void> {
+    return this.#tail.open();
+  }
+
+  /** Ends every subscription that is open, and the relay. */
+  async close(): Promise<void> {
+    const ended = [...this.#subscriptions].map((subscription) => subscription.close());
+    await this.#tail.close();
+    await Promise.all(ended);
+  }
+
+  /**
+   * Asks the database which log this is, where nobody subscribes and so nobody else does; the relay is started anew for
+   * another one. See {@link Relay.start}.
+   */
+  checkIdentity(): Promise<string> {
+    return this.#tail.checkIdentity();
+  }
+
+  /** As {@link LogTail.renewIdentity}. */
+  renewIdentity(): Promise<void> {
+    return this.#tail.renewIdentity();
   }
 }

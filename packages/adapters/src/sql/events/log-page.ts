@@ -4,6 +4,7 @@ import { textArray } from '../array-literal.js';
 import type { SqlParameter, SqlSession } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
 import { eventColumns, type EventRows } from './event-rows.js';
+import { isStorable } from './row-filter.js';
 
 /** Most positions that one statement looks at when it filters, so that a filter that matches nothing ends soon. */
 const mostScanned = 10_000n;
@@ -111,5 +112,3 @@ const part = ({ from, to }: LogRange, forwards: boolean): LogRange => {
 /** Text that PostgreSQL cannot hold can match nothing there. */
 const arrayOrNull = (values: readonly string[] | undefined): SqlParameter =>
   values === undefined ? null : textArray(values.filter(isStorable));
-
-const isStorable = (value: string): boolean => !value.includes('\0') && !/\p{Surrogate}/u.test(value);

@@ -1,22 +1,31 @@
 import { defaultBatchSize } from '@tidemark/core';
-import type { SubscribeOptions, Subscription, SubscriptionBatch } from '@tidemark/core';
+import type { RecordedEvent, SubscribeOptions, Subscription, SubscriptionBatch } from '@tidemark/core';
+import type { EventRows } from './event-rows.js';
 import type { LogPages } from './log-page.js';
-import type { SafePosition } from './safe-position.js';
-import type { WakeUp } from './wake-up.js';
+import type { LogTail } from './log-tail.js';
+import { RowFilter } from './row-filter.js';
 
 /** What a subscription reads from. */
 export interface SubscriptionSource {
   readonly pages: LogPages;
-  readonly safe: SafePosition;
-  readonly wakeUp: WakeUp;
-  /** How long it waits at the head before it looks again without having been woken, in milliseconds. */
-  readonly pollMs: number;
+  readonly tail: LogTail;
+  readonly rows: EventRows;
 }
 
-/** A reader that follows the log. It holds no events, only its place; it asks for the next page when it is pulled. */
+/** A step through the log. */
+interface Step {
+  readonly events: readonly RecordedEvent[];
+  readonly position: bigint;
+}
+
+/**
+ * A reader that follows the log. It holds no events, only its place; when it is pulled it takes what comes next, from the
+ * tail in memory if that reaches back so far, and otherwise by a page from the database.
+ */
 export class SqlSubscription implements Subscription {
   readonly #source: SubscriptionSource;
   readonly #options: SubscribeOptions;
+  readonly #filter: RowFilter;
   readonly #batches: AsyncGenerator<SubscriptionBatch, void, undefined>;
   readonly #onEnd: (subscription: SqlSubscription) => void;
   readonly #abort = (): void => this.#end();
@@ -30,6 +39,7 @@ export class SqlSubscription implements Subscription {
   ) {
     this.#source = source;
     this.#options = options;
+    this.#filter = new RowFilter(source.rows, options.filter);
     this.#onEnd = onEnd;
     this.#batches = this.#run();
     if (options.signal?.aborted === true) this.#closed = true;
@@ -53,33 +63,76 @@ export class SqlSubscription implements Subscription {
   }
 
   async *#run(): AsyncGenerator<SubscriptionBatch, void, undefined> {
-    const { pages, safe, wakeUp, pollMs } = this.#source;
-    const { filter, batchSize = defaultBatchSize, after = 0n } = this.#options;
-    let position = after < 0n ? 0n : after;
-    let announced = false;
+    const { tail } = this.#source;
+    if (this.#closed) return;
     try {
-      while (!this.#closed) {
-        const { count } = wakeUp;
-        let head = await safe.current();
-        while (!this.#closed && position < head) {
-          const page = await pages.read({ from: position + 1n, to: head }, batchSize, 'forwards', filter);
-          position = page.rest.from - 1n;
-          // Whoever has come to the end looks again, so as not to say that nothing is left when there is.
-          if (position >= head) head = await safe.current();
-          announced = position >= head;
-          if (!this.#closed) yield { events: page.events, position, caughtUp: announced };
-        }
-        if (!announced && !this.#closed) {
-          announced = true;
-          yield { events: [], position, caughtUp: true };
-        }
-        if (!this.#closed) await wakeUp.past(count, pollMs, (cancel) => (this.#cancelWait = cancel));
-      }
+      await tail.enter();
+      yield* this.#follow();
     } catch (error) {
       // Closed with its backend while it read: that is its end, not an error.
       if (!this.#closed) throw error;
     } finally {
+      tail.leave();
       this.#end();
     }
   }
+
+  async *#follow(): AsyncGenerator<SubscriptionBatch, void, undefined> {
+    const { tail } = this.#source;
+    const { after = 0n } = this.#options;
+    let position = after < 0n ? 0n : after;
+    /** What was said last. */
+    let told = position;
+    let toldCaughtUp = false;
+    /** True when it is time to say also what is no more than progress. */
+    let tells = true;
+    while (!this.#closed) {
+      const { events, position: reached } =
+        position < tail.end ? await this.#step(position) : nothing(position);
+      position = reached;
+      const isAtEnd = position >= tail.end;
+      const caughtUp = isAtEnd && tail.fresh;
+      const hasNews = position > told || (caughtUp && !toldCaughtUp);
+      if (events.length > 0 || (hasNews && (tells || !isAtEnd))) {
+        if (this.#closed) return;
+        told = position;
+        toldCaughtUp = caughtUp;
+        tells = false;
+        yield { events, position, caughtUp };
+      }
+      if (this.#closed || position < tail.end) continue;
+      const due = position > told || !toldCaughtUp;
+      const woken = await tail.wait({ mayMatch: this.#mayMatch, due }, this.#onWait);
+      tells = woken === 'progress';
+    }
+  }
+
+  readonly #mayMatch = (row: readonly (string | null)[]): boolean => this.#filter.mayMatch(row);
+  readonly #onWait = (cancel: () => void): void => {
+    this.#cancelWait = cancel;
+  };
+
+  /** Takes what comes next, up to a batch. */
+  async #step(position: bigint): Promise<Step> {
+    const { pages, tail } = this.#source;
+    const { filter, batchSize = defaultBatchSize } = this.#options;
+    if (tail.holds(position)) return this.#fromTail(position, batchSize);
+    const page = await pages.read({ from: position + 1n, to: tail.end }, batchSize, 'forwards', filter);
+    const reached = page.rest.from - 1n;
+    // Whoever has come to the end looks again, so as not to say that nothing is left when there is.
+    if (reached >= tail.end) await tail.look();
+    return { events: page.events, position: reached };
+  }
+
+  #fromTail(after: bigint, batchSize: number): Step {
+    const events: RecordedEvent[] = [];
+    const position = this.#source.tail.visit(after, (row) => {
+      const event = this.#filter.select(row);
+      if (event !== undefined) events.push(event);
+      return events.length < batchSize;
+    });
+    return { events, position };
+  }
 }
+
+const nothing = (position: bigint): Step => ({ events: [], position });

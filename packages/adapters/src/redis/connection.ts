@@ -1,0 +1,132 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Counters } from './counters.js';
+import type { RedisClient } from './redis-options.js';
+
+/** Options of {@link Connection}. */
+export interface ConnectionOptions {
+  /** Makes a client that was not connected yet. */
+  readonly client: () => RedisClient;
+  readonly counters: Counters;
+  /** What must not be in any message. */
+  readonly secrets: readonly string[];
+}
+
+/** What came of an attempt; `undefined` if it failed. */
+export type Attempt<Result> = { readonly result: Result } | undefined;
+
+/**
+ * One connection to Redis, or to each node of a cluster. It connects again and again by itself, and nothing about it throws:
+ * what cannot be done now fails now, and {@link troubles} says why.
+ *
+ * A command that was not answered in time ends the connection: one that hangs would keep all that is sent to it in memory.
+ */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  /** The last failure of each kind of work, and of connecting. */
+  readonly #troubles = new Map<string, string>();
+  #client: RedisClient | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** True while commands can be sent. */
+  get ready(): boolean {
+    return this.#client?.status === 'ready';
+  }
+
+  /** Why something does not work, one sentence each; empty if everything does. */
+  get troubles(): readonly string[] {
+    return [...new Set(this.#troubles.values())];
+  }
+
+  open(): void {
+    if (this.#client !== undefined) return;
+    const { counters } = this.#options;
+    const client = this.#options.client();
+    this.#client = client;
+    this.#troubles.set(connecting, 'it is being connected to');
+    let established = false;
+    // An error that nobody listens to would end the process.
+    client.on('error', (error) => this.#note(connecting, error));
+    client.on('ready', () => {
+      if (established) counters.reconnects += 1;
+      established = true;
+      this.#troubles.delete(connecting);
+    });
+    client.on('close', () => {
+      if (this.#client === client && !this.#troubles.has(connecting)) {
+        this.#troubles.set(connecting, 'the connection was lost');
+      }
+    });
+    client.connect().catch((error: unknown) => this.#note(connecting, error));
+  }
+
+  close(): void {
+    this.#client?.disconnect();
+    this.#client = undefined;
+    this.#troubles.clear();
+  }
+
+  /**
+   * Sends what `work` sends, if it can be sent.
+   *
+   * @param kind of work, under which the next success of its kind makes good a failure
+   */
+  async attempt<Result>(
+    kind: string,
+    work: (client: RedisClient) => Promise<Result>,
+  ): Promise<Attempt<Result>> {
+    const client = this.#client;
+    if (client?.status !== 'ready') return undefined;
+    try {
+      const result = await work(client);
+      if (this.#client === client) this.#troubles.delete(kind);
+      return { result };
+    } catch (error) {
+      if (this.#client !== client) return undefined;
+      this.#options.counters.errors += 1;
+      if (isConnectionError(error)) {
+        this.#note(connecting, error);
+        if (isTimeout(error)) client.disconnect(true);
+      } else {
+        this.#note(kind, error);
+      }
+      return undefined;
+    }
+  }
+
+  /** Waits until commands can be sent, or the signal. */
+  async untilReady(signal: AbortSignal): Promise<void> {
+    while (!this.ready && !signal.aborted) {
+      await wait(lookAgainMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  #note(kind: string, error: unknown): void {
+    if (this.#client === undefined) return;
+    this.#troubles.set(kind, messageOf(error, this.#options.secrets));
+  }
+}
+
+const connecting = 'connecting';
+const lookAgainMs = 20;
+
+const isTimeout = (error: unknown): boolean =>
+  error instanceof Error && error.message === 'Command timed out';
+
+/** What Redis says of a command begins with a word in capitals; everything else is about the connection. */
+const isConnectionError = (error: unknown): boolean =>
+  !(error instanceof Error) || !/^[A-Z]{2,} /.test(error.message);
+
+/**
+ * Why something failed, without secrets. The errors of ioredis carry the command that failed with all its arguments, the
+ * password among them: only their message is passed on.
+ */
+export const messageOf = (error: unknown, secrets: readonly string[]): string => {
+  if (!(error instanceof Error)) return 'unknown error';
+  const message = error.message === '' && 'code' in error ? String(error.code) : error.message;
+  return secrets
+    .filter((secret) => secret !== '')
+    .reduce((text, secret) => text.replaceAll(secret, '…'), message);
+};

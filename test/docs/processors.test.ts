@@ -43,6 +43,6 @@ it('does side effects in order, stops visibly when it cannot go on, and goes on 
   await app.waitFor(result);
   // #endregion lifecycle
   expect(status?.failure?.attempts).toBe(3);
-  expect(app.health()).toEqual({ status: 'up', reasons: [] });
+  expect(app.health()).toMatchObject({ status: 'up', reasons: [] });
   expect(post.letters.at(-1)).toBe('bob: A task for you: count the boats');
 });

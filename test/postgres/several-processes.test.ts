@@ -94,9 +94,7 @@ describe('a collection that another process changes', () => {
     let changing: Promise<void> | undefined;
     await one.transaction(async (tx) => {
       await tx.documents.write('c', documents.slice(0, 1));
-      changing = two.documents.ensure({ name: 'c', indexes: ['half'] }).then(() => {
-        order.push('changed');
-      });
+      changing = noted(two.documents.ensure({ name: 'c', indexes: ['half'] }), order, 'changed');
       await tx.documents.write('c', documents.slice(1));
       order.push('written');
     });
@@ -187,6 +185,11 @@ describe('leases of two processes', () => {
     expect((await two.leases.list())[0]).toMatchObject({ owner: 'b', epoch: 2 });
   });
 });
+
+const noted = async (work: Promise<void>, order: string[], note: string): Promise<void> => {
+  await work;
+  order.push(note);
+};
 
 const acquireOutside = (backend: Backend): Promise<readonly Lease[]> =>
   backend.leases.acquire({ names: ['l'], owner: 'b', ttlMs: 60_000 });

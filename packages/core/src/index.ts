@@ -214,6 +214,8 @@ export {
   type LeaseStore,
 } from './backend/leases.js';
 export type { AnnouncedNode, NodeStore } from './backend/nodes.js';
+export type { NodeOptions } from './app/node-presence.js';
+export type { ApplicationHealth } from './app/health.js';
 export {
   DeadLetterClaimLostError,
   type DeadLetter,

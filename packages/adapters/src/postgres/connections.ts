@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { StoreUnavailableError } from '@tidemark/core';
+import type { Health } from '@tidemark/core';
 import type { Pool, PoolClient } from 'pg';
 import { backoffMs } from './backoff.js';
-import { connectError, ConnectionRefusedError } from './outage.js';
+import { connectError, ConnectionRefusedError, reasonOf } from './outage.js';
 
 /** Options of {@link Connections}. */
 export interface ConnectionsOptions {
@@ -22,6 +23,9 @@ export class Connections {
   readonly #server: string;
   readonly #connectTimeoutMs: number;
   readonly #stopped = new AbortController();
+  /** While it cannot be reached: since when, and why. */
+  #away: { readonly since: Date; readonly startedAt: number; readonly reason: string } | undefined;
+  #probing = false;
   /** While it is away: settles when the one who tries has got through or given up. */
   #trying: Promise<void> | undefined;
 
@@ -37,7 +41,7 @@ export class Connections {
     const deadline = performance.now() + this.#connectTimeoutMs;
     if (this.#trying === undefined) {
       try {
-        return await this.#pool.connect();
+        return await this.#connect();
       } catch (error) {
         return this.#acquireAgain(connectError(error, this.#server), deadline);
       }
@@ -46,6 +50,37 @@ export class Connections {
       new StoreUnavailableError(`PostgreSQL at ${this.#server} cannot be reached.`),
       deadline,
     );
+  }
+
+  /**
+   * Whether the server can be reached, as the last attempts told. `degraded`: calls wait; `down`: it lasts for longer than
+   * they do, and they fail. While it is away each look makes another attempt, beside whoever else tries.
+   */
+  health(): Health {
+    const away = this.#away;
+    if (away === undefined) return { status: 'up', reasons: [] };
+    this.probe();
+    const lastsMs = performance.now() - away.startedAt;
+    return {
+      status: lastsMs > this.#connectTimeoutMs ? 'down' : 'degraded',
+      reasons: [
+        `PostgreSQL at ${this.#server} cannot be reached since ${away.since.toISOString()}: ${away.reason}.`,
+      ],
+    };
+  }
+
+  /** Makes an attempt to reach the server, for health: a connection has broken, or nobody else may try. */
+  probe(): void {
+    if (this.#probing || this.#stopped.signal.aborted) return;
+    this.#probing = true;
+    void this.#connect()
+      .then(
+        (client) => client.release(),
+        () => undefined,
+      )
+      .finally(() => {
+        this.#probing = false;
+      });
   }
 
   /** Ends all waiting. */
@@ -62,7 +97,7 @@ export class Connections {
       try {
         if (trying === undefined) return await this.#tryAgain(Math.min(backoffMs(attempt), left));
         await this.#pause(left, trying);
-        if (this.#trying !== trying) return await this.#pool.connect();
+        if (this.#trying !== trying) return await this.#connect();
       } catch (error) {
         last = connectError(error, this.#server);
       }
@@ -70,7 +105,7 @@ export class Connections {
   }
 
   async #tryAgain(afterMs: number): Promise<PoolClient> {
-    const attempt = this.#pause(afterMs).then(() => this.#pool.connect());
+    const attempt = this.#pause(afterMs).then(() => this.#connect());
     this.#trying = attempt.then(
       () => undefined,
       () => undefined,
@@ -79,6 +114,25 @@ export class Connections {
       return await attempt;
     } finally {
       this.#trying = undefined;
+    }
+  }
+
+  /** Notes how it went, for health. */
+  async #connect(): Promise<PoolClient> {
+    try {
+      const client = await this.#pool.connect();
+      this.#away = undefined;
+      return client;
+    } catch (error) {
+      // A pool whose connections are all in use says nothing about the server.
+      if (!isBusy(this.#pool)) {
+        this.#away = {
+          since: this.#away?.since ?? new Date(),
+          startedAt: this.#away?.startedAt ?? performance.now(),
+          reason: reasonOf(error),
+        };
+      }
+      throw error;
     }
   }
 
@@ -98,3 +152,5 @@ export class Connections {
     });
   }
 }
+
+const isBusy = (pool: Pool): boolean => pool.totalCount > 0 && pool.totalCount >= pool.options.max;

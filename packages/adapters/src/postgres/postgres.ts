@@ -1,9 +1,10 @@
-import { ConfigurationError, jsonCodec } from '@tidemark/core';
+import { combineHealth, ConfigurationError, jsonCodec } from '@tidemark/core';
 import type {
   CheckpointStore,
   DeadLetterStore,
   DocumentStore,
   EventStore,
+  Health,
   LeaseStore,
   NodeStore,
   SnapshotStore,
@@ -14,8 +15,10 @@ import type { Pool } from 'pg';
 import type { ArchiveOptions, ArchiveProgress } from '../sql/archive/archive-options.js';
 import { placeArchive } from '../sql/archive/archive-tablespace.js';
 import type { SqlBackend } from '../sql/archive/sql-backend.js';
+import type { LiveLayer } from '../sql/live-layer.js';
 import { checkMigrated, migrate } from '../sql/migrate.js';
 import { SchemaNames } from '../sql/schema-names.js';
+import type { Relay } from '../sql/events/relay.js';
 import { SqlPorts } from '../sql/sql-ports.js';
 import { checkServer, poolerRefused } from './check-server.js';
 import { Connections } from './connections.js';
@@ -51,7 +54,12 @@ class PostgresBackend implements SqlBackend {
   readonly #autoMigrate: boolean;
   readonly #transactionPooler: boolean;
   readonly #archiveTablespace: string | undefined;
+  readonly #live: LiveLayer | undefined;
+  readonly #relay: Relay | undefined;
   #pool: Pool | undefined;
+  #connections: Connections | undefined;
+  /** A connection that breaks while nobody uses it leaves the pool; whoever needs one gets another, if the server is there. */
+  readonly #broken = (): void => this.#connections?.probe();
   /** The last of opening and closing, which happen one after the other. */
   #change: Promise<void> = Promise.resolve();
 
@@ -70,6 +78,12 @@ class PostgresBackend implements SqlBackend {
     this.#autoMigrate = autoMigrate;
     this.#transactionPooler = transactionPooler;
     this.#archiveTablespace = options.archiveTablespace;
+    this.#live = options.redis;
+    this.#relay =
+      this.#live?.relay ??
+      (transactionPooler
+        ? undefined
+        : new WakeUpChannel({ client: this.#settings.client, schema: this.#names.name }));
     this.#session = {
       server: this.#settings.server,
       answerTimeoutMs: statementTimeoutMs === 0 ? 0 : statementTimeoutMs + answerGraceMs,
@@ -82,9 +96,7 @@ class PostgresBackend implements SqlBackend {
       clock,
       pollMs,
       capabilities: { multiStreamAppend: true, transactionalAppend: true, durable: true, shared: true },
-      relay: transactionPooler
-        ? undefined
-        : new WakeUpChannel({ client: this.#settings.client, schema: this.#names.name }),
+      relay: this.#relay,
       lanes,
     });
     ({
@@ -97,6 +109,14 @@ class PostgresBackend implements SqlBackend {
       deadLetters: this.deadLetters,
       nodes: this.nodes,
     } = this.#ports);
+    if (this.#live === undefined) return;
+    const { events } = this.#ports;
+    this.snapshots = this.#live.snapshots(this.snapshots, {
+      codec,
+      checkIdentity: () => events.checkIdentity(),
+      renewIdentity: () => events.renewIdentity(),
+    });
+    this.nodes = this.#live.nodes(this.nodes);
   }
 
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
@@ -107,12 +127,19 @@ class PostgresBackend implements SqlBackend {
     return this.#ports.archive.run(options);
   }
 
+  health(): Health {
+    if (this.#connections === undefined) return { status: 'up', reasons: [] };
+    return combineHealth([
+      this.#connections.health(),
+      ...(this.#relay === undefined ? [] : [this.#relay.health()]),
+    ]);
+  }
+
   open(): Promise<void> {
     return this.#after(async () => {
       if (this.#pool !== undefined) return;
       const pool = this.#settings.pool();
-      // A connection that breaks while nobody uses it leaves the pool; whoever needs one gets another.
-      pool.on('error', unused);
+      pool.on('error', this.#broken);
       this.#pool = pool;
       const connections = new Connections({
         pool,
@@ -122,8 +149,10 @@ class PostgresBackend implements SqlBackend {
       try {
         await this.#check(connections);
         this.#driver.attach(connections);
+        this.#connections = connections;
         await (this.#autoMigrate ? migrate : checkMigrated)(this.#driver, this.#names);
         await placeArchive(this.#driver, this.#names, this.#archiveTablespace, this.#autoMigrate);
+        this.#live?.open();
         await this.#ports.events.open();
       } catch (error) {
         await this.#letGo();
@@ -157,11 +186,13 @@ class PostgresBackend implements SqlBackend {
 
   async #letGo(): Promise<void> {
     this.#driver.detach();
+    this.#connections = undefined;
+    await this.#live?.close();
     const pool = this.#pool;
     this.#pool = undefined;
     // Lets what is under way end.
     if (this.#settings.ownsPool) await pool?.end();
-    if (!this.#settings.ownsPool) pool?.off('error', unused);
+    if (!this.#settings.ownsPool) pool?.off('error', this.#broken);
   }
 
   #after(work: () => Promise<void>): Promise<void> {
@@ -170,8 +201,6 @@ class PostgresBackend implements SqlBackend {
     return done;
   }
 }
-
-const unused = (): void => undefined;
 
 /**
  * A backend on a PostgreSQL server, version 14 or newer. Every port, SQL in transactions, any number of processes at once.

@@ -204,14 +204,14 @@ describe('snapshots', () => {
       },
     );
     await expect(app.send(add(1))).resolves.toMatchObject({ version: 0 });
-    expect(app.health()).toEqual({
+    expect(app.health()).toMatchObject({
       status: 'degraded',
       reasons: ['Failed: saving snapshots of aggregate "adder": disk full'],
     });
     expect(told).toEqual(['saving snapshots of aggregate "adder"']);
     failing = false;
     await app.send(add(1));
-    expect(app.health()).toEqual({ status: 'up', reasons: [] });
+    expect(app.health()).toMatchObject({ status: 'up', reasons: [] });
     await expect(backend.snapshots.load(stream)).resolves.toMatchObject({ version: 1 });
   });
 

@@ -10,10 +10,12 @@ import { CommandHandler } from '../model/command-handler.js';
 import { AggregateId, Command, Event } from '../model/message-decorators.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import { On, Processor } from '../model/processor.js';
+import { altered } from '../testing/conformance/broken-stores.test-support.js';
 import { testApp } from '../testing/test-app.js';
 import { Application } from './application.js';
 import type { InstallableDefinition, Lifecycle } from './composition.js';
 import { createApp } from './create-app.js';
+import type { ApplicationHealth, HealthStatus } from './health.js';
 
 @Event({ name: 'opened' })
 class Opened {}
@@ -86,7 +88,7 @@ describe('an application', () => {
     const trial = await testApp({ register: [Door] });
     expect(trial.app.health().status).toBe('up');
     await trial[Symbol.asyncDispose]();
-    expect(trial.app.health()).toEqual({ status: 'down', reasons: ['The application is stopped.'] });
+    expect(trial.app.health()).toMatchObject({ status: 'down', reasons: ['The application is stopped.'] });
     await trial.app[Symbol.asyncDispose]();
   });
 
@@ -153,12 +155,62 @@ describe('an application', () => {
         withLifecycle({ health: () => ({ status: 'degraded', reasons: ['part is slow'] }) }),
       ],
     });
-    expect(app.health()).toEqual({ status: 'degraded', reasons: ['part is slow'] });
+    expect(app.health()).toMatchObject({ status: 'degraded', reasons: ['part is slow'] });
     const result = await app.send(new Open('d'));
     await expect(app.waitFor(result)).rejects.toThrow('no use');
     const { status, reasons } = app.health();
     expect(status).toBe('down');
     expect(reasons[0]).toContain('processor "failing" has failed');
+    await app.stop();
+    jest.restoreAllMocks();
+  });
+
+  it('says whether it is alive and whether it should be sent work', async () => {
+    const inner = memory();
+    let status: HealthStatus = 'up';
+    let go: (() => void) | undefined;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const backend = altered(inner, {
+      open: () => gate,
+      health: () => ({ status, reasons: status === 'up' ? [] : ['The backend is away.'] }),
+    });
+    let stopping: ApplicationHealth | undefined;
+    const part = withLifecycle({
+      stop: async () => {
+        stopping = app.health();
+      },
+    });
+    const app = createApp({ backend, register: [Doorman, part] });
+    expect(app.health()).toMatchObject({ status: 'down', live: true, ready: false });
+    const starting = app.start();
+    expect(app.health()).toMatchObject({ status: 'down', live: true, ready: false });
+    go?.();
+    await starting;
+    expect(app.health()).toEqual({ status: 'up', reasons: [], live: true, ready: true });
+    status = 'degraded';
+    expect(app.health()).toMatchObject({ status, live: true, ready: true });
+    status = 'down';
+    expect(app.health()).toEqual({ status, reasons: ['The backend is away.'], live: true, ready: false });
+    status = 'up';
+    await app.stop();
+    expect(stopping).toMatchObject({ status: 'down', live: true, ready: false });
+    expect(app.health()).toMatchObject({ status: 'down', live: false, ready: false });
+  });
+
+  it('is not alive when its start failed, and ready though a processor failed', async () => {
+    jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const broken = createApp({
+      backend: memory(),
+      register: [withLifecycle({ start: () => Promise.reject(new Error('no licence')) })],
+    });
+    await expect(broken.start()).rejects.toThrow('no licence');
+    expect(broken.health()).toMatchObject({ live: false, ready: false });
+    const { app } = await testApp({ register: [Door, failing] });
+    const result = await app.send(new Open('d'));
+    await expect(app.waitFor(result)).rejects.toThrow('no use');
+    expect(app.health()).toMatchObject({ status: 'down', live: true, ready: true });
     await app.stop();
     jest.restoreAllMocks();
   });

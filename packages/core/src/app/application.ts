@@ -1,5 +1,6 @@
 import type { Newable, ServiceIdentifier } from 'inversify';
 import type { AggregateLoader } from '../aggregates/aggregate-loader.js';
+import type { AnnouncedNode } from '../backend/nodes.js';
 import type { CommandBus } from '../commands/command-bus.js';
 import type { CommandResult, SendOptions } from '../commands/command.js';
 import { ConfigurationError } from '../error.js';
@@ -9,10 +10,11 @@ import type { Class, Definition } from '../model/definition.js';
 import { definitionsOf } from '../model/definitions-of.js';
 import type { Problems } from '../observation/problems.js';
 import type { ProcessorRunner } from '../processing/processor-runner.js';
-import { combineHealth, type Health } from './health.js';
+import { combineHealth, type ApplicationHealth, type Health } from './health.js';
+import type { NodePresence } from './node-presence.js';
 import type { Registry } from './registry.js';
 import { drainAll, processorHealth, startAll } from './running-processors.js';
-import { Sequence, type Step } from './sequence.js';
+import { Sequence, type SequenceState, type Step } from './sequence.js';
 
 /** Whom `waitFor` waits for, and how long. */
 export interface WaitOptions {
@@ -33,6 +35,7 @@ export interface ApplicationParts {
   readonly registry: Registry;
   readonly loader: AggregateLoader;
   readonly problems: Problems;
+  readonly presence: NodePresence;
 }
 
 /** A composed application: starts, serves commands and stops. Made by `createApp`; injectable. */
@@ -40,9 +43,12 @@ export class Application implements AsyncDisposable {
   readonly #registry: Registry;
   readonly #loader: AggregateLoader;
   readonly #problems: Problems;
+  readonly #presence: NodePresence;
   readonly #sequence = new Sequence(() => this.#steps());
+  #wasStarted = false;
 
-  constructor({ registry, loader, problems }: ApplicationParts) {
+  constructor({ registry, loader, problems, presence }: ApplicationParts) {
+    this.#presence = presence;
     this.#registry = registry;
     this.#loader = loader;
     this.#problems = problems;
@@ -64,14 +70,15 @@ export class Application implements AsyncDisposable {
   }
 
   /**
-   * Opens the backend, lets services prepare themselves, opens the command bus, starts services in the order in which they were
-   * processors. If anything fails, what was started is stopped again. Starting twice is the same start; an application
-   * that was stopped can be started again if its backend can be opened again.
+   * Opens the backend, lets services prepare themselves, opens the command bus, then starts services in the order in which they
+   * were added, then the processors. If anything fails, what was started is stopped again. Starting twice is the same start; an
+   * application that was stopped can be started again if its backend can be opened again.
    *
    * @throws {ConfigurationError} a handler cannot be made
    * @throws {NotRunningError} it was stopped while it was starting
    */
   start(): Promise<void> {
+    this.#wasStarted = true;
     return this.#sequence.start();
   }
 
@@ -113,13 +120,37 @@ export class Application implements AsyncDisposable {
     await Promise.all(runners.map((runner) => runner.waitFor(position, { timeoutMs })));
   }
 
-  /** How well the application works, with the reasons if it does not. */
-  health(): Health {
+  /**
+   * The nodes that run this application now, this one among them while it does; the longest running first. Who is alive is
+   * judged by the backend's clock: a node that died is off the list within 10 seconds. On a backend that only this process can
+   * use, such as `memory()`, it is just itself.
+   *
+   * @throws {StoreUnavailableError} the backend is away, or not open
+   */
+  nodes(): Promise<readonly AnnouncedNode[]> {
+    return this.#presence.list();
+  }
+
+  /**
+   * How well the application works, with the reasons if it does not, whether it is alive, and whether it should be sent work.
+   * Asks nobody, so it can be called at any time and as often as one likes.
+   */
+  health(): ApplicationHealth {
     const { state } = this.#sequence;
+    const backend: Health = this.#registry.backend.health?.() ?? { status: 'up', reasons: [] };
+    return {
+      ...this.#combinedHealth(state, backend),
+      live: state !== 'stopped' || !this.#wasStarted,
+      ready: state === 'running' && backend.status !== 'down',
+    };
+  }
+
+  #combinedHealth(state: SequenceState, backend: Health): Health {
     return combineHealth([
       state === 'running'
         ? { status: 'up', reasons: [] }
         : { status: 'down', reasons: [`The application is ${state}.`] },
+      backend,
       ...[...this.processors.values()].map((runner) => processorHealth(runner.status())),
       ...this.#registry.lifecycles.flatMap((lifecycle) => lifecycle.health?.() ?? []),
       ...this.#problems.list().map(

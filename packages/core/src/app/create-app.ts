@@ -12,6 +12,7 @@ import { Problems, type Problem } from '../observation/problems.js';
 import { Schema } from '../schema/schema.js';
 import { Application } from './application.js';
 import { MessageServices, type MessageBindings } from './message-services.js';
+import { NodePresence, type NodeOptions } from './node-presence.js';
 import { Registry } from './registry.js';
 
 /** What `createApp` puts an application together from. */
@@ -34,6 +35,8 @@ export interface AppOptions {
   readonly commandAttempts?: number | undefined;
   /** Milliseconds that processors get at a stop to finish what they were delivered. Default: 10,000. */
   readonly drainMs?: number | undefined;
+  /** How this process presents itself to others that run the application: see {@link Application.nodes}. */
+  readonly node?: NodeOptions | undefined;
   /** Told of what went wrong without failing anything, e.g. a snapshot that could not be saved. Health shows it too. */
   readonly onProblem?: ((problem: Problem) => void) | undefined;
 }
@@ -76,7 +79,10 @@ export const createApp = (options: AppOptions): Application => {
     services: messageServices,
     drainMs,
   });
-  const application = new Application({ registry, loader, problems });
+  const presence = new NodePresence(backend, clock, options.node ?? {});
+  // The first to start and the last to stop.
+  registry.addLifecycle(presence);
+  const application = new Application({ registry, loader, problems, presence });
   container.bind(Appender).toConstantValue(appends);
   container.bind(CommandBus).toConstantValue(commands);
   container.bind(Application).toConstantValue(application);

@@ -11,7 +11,7 @@ import type {
   DeadLetterSequence,
 } from '@tidemark/core';
 import { textArray } from '../array-literal.js';
-import type { SqlSession } from '../driver.js';
+import type { SqlRow, SqlSession } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
 import { now } from '../store-time.js';
 import { timeOf } from '../text-time.js';
@@ -65,18 +65,7 @@ export class LetterQueries {
         String(limit),
       ],
     );
-    return rows.map((row) => {
-      const first = letterOf(row, this.#codec);
-      const [letters, dueAt, claimedUntil] = row.slice(letterWidth);
-      return {
-        processor: first.processor,
-        sequence: first.sequence,
-        letters: Number(letters),
-        first,
-        dueAt: timeOf(dueAt as string),
-        ...(claimedUntil === null ? {} : { claimedUntil: timeOf(claimedUntil as string) }),
-      };
-    });
+    return rows.map((row) => sequenceOf(row, this.#codec));
   }
 
   async letters(
@@ -136,16 +125,31 @@ export class LetterQueries {
         String(limit),
       ],
     );
-    return rows.map((row) => {
-      const [id, at, done, by, reason] = row.slice(letterWidth);
-      return {
-        id: id as string,
-        at: timeOf(at as string),
-        action: done as DeadLetterAction,
-        by: by as string,
-        ...(reason === null ? {} : { reason: reason as string }),
-        letter: letterOf(row, this.#codec),
-      };
-    });
+    return rows.map((row) => auditEntryOf(row, this.#codec));
   }
 }
+
+const sequenceOf = (row: SqlRow, codec: Codec): DeadLetterSequence => {
+  const first = letterOf(row, codec);
+  const [letters, dueAt, claimedUntil = null] = row.slice(letterWidth);
+  return {
+    processor: first.processor,
+    sequence: first.sequence,
+    letters: Number(letters),
+    first,
+    dueAt: timeOf(dueAt as string),
+    ...(claimedUntil === null ? {} : { claimedUntil: timeOf(claimedUntil) }),
+  };
+};
+
+const auditEntryOf = (row: SqlRow, codec: Codec): DeadLetterAuditEntry => {
+  const [id, at, action, by, reason = null] = row.slice(letterWidth);
+  return {
+    id: id as string,
+    at: timeOf(at as string),
+    action: action as DeadLetterAction,
+    by: by as string,
+    ...(reason === null ? {} : { reason }),
+    letter: letterOf(row, codec),
+  };
+};

@@ -30,7 +30,13 @@ import {
   type NewDeadLetter,
   type RequeueOptions,
 } from '../dead-letters.js';
-import { MemoryLetters, type DeadLetterTables, type StoredLetter, type StoredSequence } from './letters.js';
+import {
+  MemoryLetters,
+  type DeadLetterTables,
+  type StoredAuditEntry,
+  type StoredLetter,
+  type StoredSequence,
+} from './letters.js';
 import type { Writer } from './writer.js';
 
 /** Dead letters in tables: the backend's, or those that a transaction sees. Time is the backend's clock. */
@@ -209,14 +215,7 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
     return this.#letters
       .entries(query)
       .slice(0, limit)
-      .map(({ number, at, action, letter, by, reason }) => ({
-        id: String(number),
-        at: new Date(at),
-        action,
-        by,
-        ...(reason === undefined ? {} : { reason }),
-        letter: this.#letter(letter),
-      }));
+      .map((entry) => this.#entry(entry));
   }
 
   async pruneAudit(olderThanMs: number): Promise<number> {
@@ -250,6 +249,17 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
       ...(claimedUntil === undefined || claimedUntil <= this.#now()
         ? {}
         : { claimedUntil: new Date(claimedUntil) }),
+    };
+  }
+
+  #entry({ number, at, action, letter, by, reason }: StoredAuditEntry): DeadLetterAuditEntry {
+    return {
+      id: String(number),
+      at: new Date(at),
+      action,
+      by,
+      ...(reason === undefined ? {} : { reason }),
+      letter: this.#letter(letter),
     };
   }
 

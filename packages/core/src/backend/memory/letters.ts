@@ -150,7 +150,7 @@ export class MemoryLetters {
       count.letters += this.behind(row.processor, row.sequence).length;
     }
     return [...counts]
-      .map(([name, count]) => ({ processor: name, ...count }))
+      .map(([name, { sequences, letters }]) => ({ processor: name, sequences, letters }))
       .toSorted((a, b) => (a.processor < b.processor ? -1 : 1));
   }
 

@@ -152,6 +152,118 @@ const defects: readonly Defect[] = [
     ],
   },
   {
+    defect: 'a lease is had by whoever asks, in the same epoch',
+    change: ({ leases }) => ({
+      leases: altered(leases, {
+        acquire: async ({ names, owner }) => names.map((name) => ({ name, owner, epoch: 1 })),
+      }),
+    }),
+    told: [
+      'a free name is had by whoever asks first, and by nobody else',
+      'pitfall 2: of 20 owners on two connections that ask at once, one has it',
+      'an expired lease is had by another, in the next epoch',
+      'pitfall 2: an owner that renews keeps it for as long as it likes',
+    ],
+  },
+  {
+    defect: 'renewing does nothing',
+    change: ({ leases }) => ({ leases: altered(leases, { renew: async (list) => list }) }),
+    told: [
+      'pitfall 2: an owner that renews keeps it for as long as it likes',
+      'one that expired and that nobody took is renewed by its owner',
+      'what was taken is not renewed, and what was kept is',
+    ],
+  },
+  {
+    defect: 'leases fence nothing',
+    change: (backend) => ({
+      checkpoints: altered(backend.checkpoints, {
+        move: (move) => backend.checkpoints.move({ ...move, lease: undefined }),
+      }),
+      transaction: (work) =>
+        backend.transaction((tx) =>
+          work(
+            altered(tx, {
+              leases: altered(tx.leases, { hold: async () => {} }),
+              checkpoints: altered(tx.checkpoints, {
+                move: (move) => tx.checkpoints.move({ ...move, lease: undefined }),
+              }),
+            }),
+          ),
+        ),
+    }),
+    told: [
+      'pitfall 2: a stolen lease makes the old owner’s transaction roll back, with what it wrote',
+      'a released lease, one of another epoch or owner, and one that never was are lost',
+      'a lost lease is told before a checkpoint that stands elsewhere',
+    ],
+  },
+  {
+    defect: 'dead letters are told apart by a 32-bit hash of their keys',
+    change: ({ deadLetters }) => ({
+      deadLetters: altered(deadLetters, {
+        park: (processor, letters) =>
+          deadLetters.park(
+            processor,
+            letters.map((letter) => ({ ...letter, sequence: hashed(letter.sequence) })),
+          ),
+        letters: (processor, sequence, page) => deadLetters.letters(processor, hashed(sequence), page),
+      }),
+    }),
+    told: ['pitfall 25: keys are exact: no two are taken for one'],
+  },
+  {
+    defect: 'the last dead letter of a sequence is retried first',
+    change: ({ deadLetters }) => ({
+      deadLetters: altered(deadLetters, {
+        claim: async (options) => {
+          const claim = await deadLetters.claim(options);
+          if (claim === undefined) return undefined;
+          const { processor, sequence } = claim.letter;
+          const letter = (await deadLetters.letters(processor, sequence)).at(-1) ?? claim.letter;
+          return { ...claim, letter };
+        },
+      }),
+    }),
+    told: [
+      'the first letter of a due sequence is claimed, and nobody else gets one of it',
+      'pitfall 16: evicted, a letter is gone, and the next of its sequence is due, in order',
+    ],
+  },
+  {
+    defect: 'claims on dead letters do not hold',
+    change: ({ deadLetters }) => ({
+      deadLetters: altered(deadLetters, {
+        claim: async (options) => {
+          const claim = await deadLetters.claim(options);
+          if (claim !== undefined) await deadLetters.release(claim);
+          return claim;
+        },
+        evict: async ({ letter }, { by }) => {
+          const { processor, sequence, id } = letter;
+          await deadLetters.discard({ processor, sequence, ids: [id], by, reason: 'evicted' });
+        },
+      }),
+    }),
+    told: [
+      'the first letter of a due sequence is claimed, and nobody else gets one of it',
+      'of 10 that claim on two connections at once, each sequence goes to one',
+      'a claim ends; the old one does nothing from then on that the new one has it',
+    ],
+  },
+  {
+    defect: 'what is done with dead letters is not noted',
+    change: ({ deadLetters }) => ({ deadLetters: altered(deadLetters, { audit: async () => [] }) }),
+    told: ['whatever was done is noted with who, when and why, newest first'],
+  },
+  {
+    defect: 'silent nodes stay on the list',
+    change: ({ nodes }) => ({
+      nodes: altered(nodes, { announce: (node) => nodes.announce(node, 86_400_000) }),
+    }),
+    told: ['a node that is silent for longer than it said is off the list, and back with its next word'],
+  },
+  {
     defect: 'what is closed answers as before',
     change: () => ({ close: async () => {} }),
     told: [
@@ -160,6 +272,13 @@ const defects: readonly Defect[] = [
     ],
   },
 ];
+
+/** As peers did: Java's `hashCode()`, in 32 bits. */
+const hashed = (key: string): string => {
+  let hash = 0;
+  for (let index = 0; index < key.length; index++) hash = (Math.imul(hash, 31) + key.charCodeAt(index)) | 0;
+  return String(hash);
+};
 
 const chapters = [...backendChapters, closing];
 

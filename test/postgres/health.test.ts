@@ -1,0 +1,75 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { postgres } from '@tidemark/adapters/postgres';
+import { StoreUnavailableError } from '@tidemark/core';
+import type { Backend, Health } from '@tidemark/core';
+import { startOwnPostgres, type OwnTestServer } from '../support/postgres-server.js';
+
+let server: OwnTestServer | undefined;
+beforeAll(async () => {
+  server = await startOwnPostgres();
+}, 60_000);
+afterAll(() => server?.close());
+
+const until = async (backend: Backend, status: Health['status']): Promise<Health> => {
+  for (;;) {
+    const health = backend.health?.();
+    if (health?.status === status) return health;
+    await wait(10);
+  }
+};
+
+describe('the health of PostgreSQL', () => {
+  it('says since when and why it cannot be reached, without the password, and recovers by itself', async () => {
+    const connectionString = server?.connectionString ?? '';
+    const backend = postgres({ connectionString, schema: server?.schema(), connectTimeoutMs: 500 });
+    expect(backend.health?.()).toEqual({ status: 'up', reasons: [] });
+    await backend.open();
+    await backend.checkpoints.load('p');
+    expect(backend.health?.()).toEqual({ status: 'up', reasons: [] });
+    const before = Date.now();
+    await server?.kill();
+    // Nobody asks anything of it: the connections that broke are what tells.
+    const degraded = await until(backend, 'degraded');
+    const { reasons } = await until(backend, 'down');
+    await expect(backend.checkpoints.load('p')).rejects.toThrow(StoreUnavailableError);
+    for (const [reason, ...others] of [degraded.reasons, reasons]) {
+      expect(others).toEqual([]);
+      expect(reason).toMatch(
+        /^PostgreSQL at 127\.0\.0\.1:\d+\/postgres cannot be reached since \S+Z: \S.*\.$/,
+      );
+      expect(reason).not.toContain(new URL(connectionString).password);
+      const since = Date.parse(/since (\S+Z)/.exec(reason ?? '')?.[1] ?? '');
+      expect(since).toBeGreaterThanOrEqual(before);
+      expect(since).toBeLessThanOrEqual(Date.now());
+    }
+    expect(reasons[0]?.slice(0, reasons[0].indexOf('Z'))).toBe(
+      degraded.reasons[0]?.slice(0, degraded.reasons[0].indexOf('Z')),
+    );
+    await server?.start();
+    expect(await until(backend, 'up')).toEqual({ status: 'up', reasons: [] });
+    await backend.close();
+    expect(backend.health?.()).toEqual({ status: 'up', reasons: [] });
+  }, 60_000);
+
+  it('is no matter of connections that are all in use', async () => {
+    const backend = postgres({
+      connectionString: server?.connectionString,
+      schema: server?.schema(),
+      maxConnections: 1,
+      connectTimeoutMs: 100,
+    });
+    await backend.open();
+    let release: (() => void) | undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const holding = backend.transaction(() => released);
+    const refused = backend.checkpoints.load('p').catch((error: unknown) => error);
+    expect(await refused).toBeInstanceOf(StoreUnavailableError);
+    expect(backend.health?.()).toEqual({ status: 'up', reasons: [] });
+    release?.();
+    await holding;
+    await backend.close();
+  });
+});

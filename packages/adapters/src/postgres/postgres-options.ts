@@ -14,7 +14,10 @@ export interface PostgresOptions {
   readonly pool?: Pool | undefined;
   /** The schema that all tables are in. Default: `tidemark`. */
   readonly schema?: string | undefined;
-  /** Whether opening brings the schema to the newest version. If not, opening an older one fails. Default: true. */
+  /**
+   * Whether opening brings the schema to the newest version. If not, opening an older one fails; {@link migrationSql} gives
+   * what is to be run then, by whoever owns the tables, and {@link grantSql} the rights of the application. Default: true.
+   */
   readonly autoMigrate?: boolean | undefined;
   /**
    * The tablespace that the archive lies in, e.g. on cheaper disks; see {@link SqlBackend.archive}. Opening puts an empty

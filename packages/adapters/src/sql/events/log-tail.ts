@@ -55,7 +55,9 @@ export class LogTail {
   /** False while the ring says nothing about the log. */
   #filled = false;
   #followers = 0;
+  /** Who waits for the next look, and who for the one that is under way. */
   #lookers: Looker[] = [];
+  #looking: readonly Looker[] = [];
   #feeding = false;
   /** Changes with every opening, closing and change of identity: what was begun before counts for nothing. */
   #era = 0;
@@ -146,6 +148,7 @@ export class LogTail {
    * @throws {StoreUnavailableError} or what else the database says
    */
   look(): Promise<void> {
+    if (this.#identity === undefined) return Promise.reject(new StoreUnavailableError(closed));
     return new Promise((resolve, reject) => {
       this.#lookers.push({ resolve, reject });
       this.#due.rouse();
@@ -158,6 +161,7 @@ export class LogTail {
    * @throws {StoreUnavailableError} or what else the database says, when a look fails
    */
   wait(waiting: Waiting, onCancel: (cancel: () => void) => void): Promise<Woken> {
+    if (this.#identity === undefined) return Promise.reject(new StoreUnavailableError(closed));
     return this.#waiters.wait(waiting, onCancel);
   }
 
@@ -190,6 +194,7 @@ export class LogTail {
     this.#ring.reset(0n);
     this.#waiters.wakeAll();
     this.#due.rouse();
+    if (this.#followers > 0) this.#keepFed();
     if (relay === undefined) return;
     const era = this.#era;
     this.#relayChange = this.#relayChange.then(async () => {
@@ -215,7 +220,9 @@ export class LogTail {
   }
 
   async #feed(): Promise<void> {
-    while (this.#followers > 0) {
+    // Those who come in the same turn share the first look.
+    await Promise.resolve();
+    while (this.#followers > 0 && this.#identity !== undefined) {
       if (this.#lookers.length > 0 || this.#due.isNow) await this.#look();
       else await this.#due.wait();
     }
@@ -223,18 +230,19 @@ export class LogTail {
   }
 
   async #look(): Promise<void> {
-    const lookers = this.#lookers;
+    this.#looking = this.#lookers;
     this.#lookers = [];
     this.#due.begin();
     try {
       while (!(await this.#read()));
       this.#due.succeed();
-      for (const { resolve } of lookers) resolve();
+      for (const { resolve } of this.#looking) resolve();
     } catch (error) {
       this.#due.fail();
-      for (const { reject } of lookers) reject(error);
+      for (const { reject } of this.#looking) reject(error);
       this.#waiters.fail(error);
     }
+    this.#looking = [];
   }
 
   /** @returns true when the end of what is safe was reached */
@@ -290,9 +298,8 @@ export class LogTail {
   }
 
   #fail(error: unknown): void {
-    const lookers = this.#lookers;
+    for (const { reject } of [...this.#looking, ...this.#lookers]) reject(error);
     this.#lookers = [];
-    for (const { reject } of lookers) reject(error);
     this.#waiters.fail(error);
   }
 }

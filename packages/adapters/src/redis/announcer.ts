@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Connection } from './connection.js';
 import type { Counters } from './counters.js';
-import type { LogKeys } from './log-keys.js';
+import { keyTtlMs, type LogKeys } from './log-keys.js';
 
 /** Shortest time from one wake-up to the next, in milliseconds: one stands for all that came meanwhile. */
 const gapMs = 1;
@@ -31,9 +31,10 @@ export class Announcer {
     this.#sending = true;
     while (this.#due) {
       this.#due = false;
-      const sent = await this.#connection.attempt('wake-ups', (redis) =>
-        redis.call('XADD', [this.#key, 'MAXLEN', '~', '100', '*', 'by', this.#self]),
-      );
+      const sent = await this.#connection.attempt('wake-ups', async (redis) => {
+        const added = redis.call('XADD', [this.#key, 'MAXLEN', '~', 100, '*', 'by', this.#self]);
+        await Promise.all([added, redis.call('PEXPIRE', [this.#key, keyTtlMs])]);
+      });
       if (sent !== undefined) this.#counters.wakeUpsSent += 1;
       await wait(gapMs);
     }

@@ -22,8 +22,8 @@ export type Attempt<Result> = { readonly result: Result } | undefined;
  */
 export class Connection {
   readonly #options: ConnectionOptions;
-  /** The last failure of each kind of work, and of connecting. */
-  readonly #troubles = new Map<string, string>();
+  /** The last failure of each kind of work, and of connecting, and when it was. */
+  readonly #troubles = new Map<string, { readonly text: string; readonly at: number }>();
   #client: RedisClient | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -35,9 +35,14 @@ export class Connection {
     return this.#client?.status === 'ready';
   }
 
-  /** Why something does not work, one sentence each; empty if everything does. */
+  /**
+   * Why something does not work, or did not when it was last tried; empty if everything does. What nobody tried for a while
+   * counts no more, since nobody would notice when it works again.
+   */
   get troubles(): readonly string[] {
-    return [...new Set(this.#troubles.values())];
+    const since = performance.now() - countsForMs;
+    const counting = [...this.#troubles].filter(([kind, { at }]) => kind === connecting || at > since);
+    return [...new Set(counting.map(([, { text }]) => text))];
   }
 
   open(): void {
@@ -45,7 +50,7 @@ export class Connection {
     const { counters } = this.#options;
     const client = this.#options.client();
     this.#client = client;
-    this.#troubles.set(connecting, 'it is being connected to');
+    this.#set(connecting, 'it is being connected to');
     let established = false;
     // An error that nobody listens to would end the process.
     client.on('error', (error) => this.#note(connecting, error));
@@ -56,7 +61,7 @@ export class Connection {
     });
     client.on('close', () => {
       if (this.#client === client && !this.#troubles.has(connecting)) {
-        this.#troubles.set(connecting, 'the connection was lost');
+        this.#set(connecting, 'the connection was lost');
       }
     });
     client.connect().catch((error: unknown) => this.#note(connecting, error));
@@ -105,12 +110,18 @@ export class Connection {
 
   #note(kind: string, error: unknown): void {
     if (this.#client === undefined) return;
-    this.#troubles.set(kind, messageOf(error, this.#options.secrets));
+    const message = messageOf(error, this.#options.secrets);
+    this.#set(kind, kind === connecting ? message : `${message} (${kind})`);
+  }
+
+  #set(kind: string, text: string): void {
+    this.#troubles.set(kind, { text, at: performance.now() });
   }
 }
 
 const connecting = 'connecting';
 const lookAgainMs = 20;
+const countsForMs = 30_000;
 
 const isTimeout = (error: unknown): boolean =>
   error instanceof Error && error.message === 'Command timed out';

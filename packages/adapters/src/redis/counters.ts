@@ -8,6 +8,8 @@ export interface RedisCounters {
   readonly repeated: number;
   /** Events that it read from the tail. */
   readonly received: number;
+  /** How often the tail was removed because it held what cannot be of this log. */
+  readonly cleared: number;
   /** How often something was missing in the tail, or could not be an event. PostgreSQL was then asked. */
   readonly holes: number;
   /** Wake-ups sent to other processes, and heard from them. */
@@ -30,6 +32,7 @@ export const noCounts = (): Counters => ({
   dropped: 0,
   repeated: 0,
   received: 0,
+  cleared: 0,
   holes: 0,
   wakeUpsSent: 0,
   wakeUpsHeard: 0,

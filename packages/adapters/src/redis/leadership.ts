@@ -65,14 +65,13 @@ export class Leadership {
   async #decide(): Promise<void> {
     // Before the question is sent: whoever leads has led for as long as the answer took already.
     const asked = performance.now();
-    const { leader, tail, wakeUps } = this.#keys;
+    const { leader, tail } = this.#keys;
     const answer = await this.#connection.attempt('leader', async (redis) => {
       const taken = await redis.call('SET', [leader, this.#self, 'NX', 'PX', ttlMs]);
       if (taken === 'OK') return true;
       if ((await redis.call('GET', [leader])) !== this.#self) return false;
       await redis.call('PEXPIRE', [leader, ttlMs]);
       await redis.call('PEXPIRE', [tail, keyTtlMs]);
-      await redis.call('PEXPIRE', [wakeUps, keyTtlMs]);
       return true;
     });
     if (answer === undefined) return;

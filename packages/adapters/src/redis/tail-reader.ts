@@ -3,6 +3,7 @@ import type { RelayListener } from '../sql/events/relay.js';
 import type { Connection } from './connection.js';
 import type { Counters } from './counters.js';
 import type { LogKeys } from './log-keys.js';
+import type { RedisClient } from './redis-options.js';
 import { decodeEntry, stretchesOf } from './tail-entry.js';
 
 /** How long one reading command waits for something new, in milliseconds. */
@@ -41,7 +42,10 @@ export class TailReader {
   /** The ids of the last entries seen; `undefined` before the first look. */
   #tailId: string | undefined;
   #wakeUpId: string | undefined;
+  /** The last event heard of; `undefined` when it is not the last one of the tail that was read. */
+  #reached: bigint | undefined;
   #works = false;
+  #checked = 0;
 
   constructor(options: TailReaderOptions) {
     this.#options = options;
@@ -79,14 +83,11 @@ export class TailReader {
   /** Finds out where to begin. After an outage one goes on, so far as Redis still has what came meanwhile. */
   async #begin(): Promise<boolean> {
     const { connection, keys } = this.#options;
-    const found = await connection.attempt('reading', async (redis) => {
-      const tail = lastId(await redis.call('XREVRANGE', [keys.tail, '+', '-', 'COUNT', 1]));
-      const wakeUps = lastId(await redis.call('XREVRANGE', [keys.wakeUps, '+', '-', 'COUNT', 1]));
-      return { tail, wakeUps };
-    });
+    const found = await connection.attempt('reading', (redis) => lastIds(redis, keys));
     if (found === undefined) return false;
     this.#tailId ??= found.result.tail;
     this.#wakeUpId = found.result.wakeUps;
+    this.#checked = performance.now();
     return true;
   }
 
@@ -102,12 +103,11 @@ export class TailReader {
       redis.call('XREAD', ['COUNT', most, 'BLOCK', blockMs, 'STREAMS', ...names, ...ids]),
     );
     if (answer === undefined || this.#stopped.signal.aborted) return false;
-    if (answer.result === null) return this.#checkWakeUps();
     for (const [name, entries] of streamsOf(answer.result)) {
       if (name === keys.tail) this.#hearEvents(entries);
       else this.#hearWakeUps(entries);
     }
-    return true;
+    return performance.now() < this.#checked + blockMs || this.#check();
   }
 
   #hearEvents(entries: readonly unknown[]): void {
@@ -116,9 +116,13 @@ export class TailReader {
     const events = entries.map(decodeEntry).filter((entry) => entry !== undefined);
     const stretches = stretchesOf(events);
     counters.received += events.length;
-    const holes = Math.max(stretches.length - 1, 0) + entries.length - events.length;
+    let holes = entries.length - events.length;
+    for (const stretch of stretches) {
+      if (stretch.after !== this.#reached) holes += 1;
+      this.#reached = stretch.upTo;
+      listener.stretch(stretch);
+    }
     counters.holes += holes;
-    for (const stretch of stretches) listener.stretch(stretch);
     if (holes > 0) listener.wake();
   }
 
@@ -131,18 +135,24 @@ export class TailReader {
   }
 
   /**
-   * Their ids are times. Where the clock of the server has gone back, or its data with it, new ones are below the last one
-   * seen, and nobody would ever hear them.
+   * Where the stream was emptied, or is an older one, new ids may be below the last one seen, and nobody would ever hear them.
+   * The ids of wake-ups are times of the server, whose clock can also go back.
    */
-  async #checkWakeUps(): Promise<boolean> {
-    const { connection, keys, listener } = this.#options;
-    const found = await connection.attempt('reading', async (redis) =>
-      lastId(await redis.call('XREVRANGE', [keys.wakeUps, '+', '-', 'COUNT', 1])),
-    );
+  async #check(): Promise<boolean> {
+    const { connection, keys, listener, leads } = this.#options;
+    const found = await connection.attempt('reading', (redis) => lastIds(redis, keys));
     if (found === undefined || this.#stopped.signal.aborted) return false;
-    if (found.result === this.#wakeUpId) return true;
-    this.#wakeUpId = found.result;
-    listener.wake();
+    this.#checked = performance.now();
+    const { tail, wakeUps } = found.result;
+    const wentBack = timeOf(tail) < timeOf(this.#tailId ?? none);
+    const unheard = wentBack || wakeUps !== this.#wakeUpId;
+    // What this process has written itself need not be read when another one leads.
+    if (wentBack || leads()) {
+      this.#tailId = tail;
+      this.#reached = undefined;
+    }
+    this.#wakeUpId = wakeUps;
+    if (unheard) listener.wake();
     return true;
   }
 }
@@ -153,6 +163,17 @@ const idOf = (entry: unknown): string | undefined => {
   const [id]: unknown[] = Array.isArray(entry) ? entry : [];
   return typeof id === 'string' ? id : undefined;
 };
+
+/** The part of an id before the hyphen. */
+const timeOf = (id: string): bigint => BigInt(id.split('-')[0] ?? 0);
+
+const lastIds = async (
+  redis: RedisClient,
+  { tail, wakeUps }: LogKeys,
+): Promise<{ readonly tail: string; readonly wakeUps: string }> => ({
+  tail: lastId(await redis.call('XREVRANGE', [tail, '+', '-', 'COUNT', 1])),
+  wakeUps: lastId(await redis.call('XREVRANGE', [wakeUps, '+', '-', 'COUNT', 1])),
+});
 
 const lastId = (entries: unknown): string => (Array.isArray(entries) ? (idOf(entries[0]) ?? none) : none);
 

@@ -2,6 +2,7 @@ import type { Stretch } from '../sql/events/relay.js';
 import type { Connection } from './connection.js';
 import type { Counters } from './counters.js';
 import type { LogKeys } from './log-keys.js';
+import type { RedisClient } from './redis-options.js';
 import { encodeEntry, type TailEntry } from './tail-entry.js';
 
 /** Most characters that wait for Redis's answer: what comes on top while it is slow is dropped. */
@@ -46,7 +47,7 @@ export class TailWriter {
       return;
     }
     this.#underWay += size;
-    void this.#send(commands).finally(() => (this.#underWay -= size));
+    void this.#send(commands, stretch.upTo).finally(() => (this.#underWay -= size));
   }
 
   /** Between the last event and this stretch lies nothing if the one goes on where the other ended. */
@@ -64,7 +65,7 @@ export class TailWriter {
     return entries;
   }
 
-  async #send(commands: string[][]): Promise<void> {
+  async #send(commands: string[][], upTo: bigint): Promise<void> {
     const sent = await this.#connection.attempt('tail', async (redis) => {
       const answers = (await redis.pipeline(commands).exec()) ?? [];
       const refused = answers.filter(([error]) => error !== null);
@@ -73,7 +74,20 @@ export class TailWriter {
       if (failed !== undefined) throw failed[0];
       this.#counters.repeated += repeated.length;
       this.#counters.relayed += commands.length - repeated.length;
+      if (repeated.length > 0) await this.#clearImpossible(redis, upTo);
     });
     if (sent === undefined) this.#counters.dropped += commands.length;
+  }
+
+  /**
+   * Removes a tail that ends behind everything that is safe: what stands there is not of this log, and would keep out all that
+   * is. It may also be another relayer's that has just read further, and then it is missed as little.
+   */
+  async #clearImpossible(redis: RedisClient, upTo: bigint): Promise<void> {
+    const last = await redis.call('XREVRANGE', [this.#key, '+', '-', 'COUNT', 1]);
+    const [[id] = []]: unknown[][] = Array.isArray(last) ? last : [];
+    if (typeof id !== 'string' || BigInt(id.split('-')[0] ?? 0) <= upTo) return;
+    await redis.call('DEL', [this.#key]);
+    this.#counters.cleared += 1;
   }
 }

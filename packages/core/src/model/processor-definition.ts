@@ -75,8 +75,11 @@ export interface ProcessorDefinition extends Definition {
   readonly types?: readonly string[] | undefined;
   /** Further conditions, checked by the store. */
   readonly filter?: Omit<EventFilter, 'types'> | undefined;
-  /** Where to start without a checkpoint. Default: `beginning`. */
-  readonly startFrom?: 'beginning' | 'end' | undefined;
+  /**
+   * Where to start without a checkpoint. Default: `beginning`. With `checkpoint`, one was made beforehand: that there is none means
+   * that another instance has removed it, and the processor fails with a {@link CheckpointConflictError}.
+   */
+  readonly startFrom?: 'beginning' | 'end' | 'checkpoint' | undefined;
   /** Most events in one batch. Default: 500. */
   readonly batchSize?: number | undefined;
   readonly retry?: RetryPolicy | undefined;

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { CheckpointConflictError } from '../backend/checkpoints.js';
 import type { SubscriptionBatch } from '../log/event-store.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { ProcessorDegradation } from '../observation/processor-status.js';
@@ -126,6 +127,11 @@ export class ProcessorRun {
 
   /** Begins to follow the log, unless it has ended meanwhile. */
   follow(): void {
+    if (this.#definition.startFrom === 'checkpoint' && this.#checkpointer.stored === undefined) {
+      const move = { processor: this.#checkpointer.name, segment: 0, position: 0n, previous: 0n };
+      this.#fail({ error: new CheckpointConflictError(move), attempts: 0 });
+      return;
+    }
     void this.#follower?.run();
   }
 

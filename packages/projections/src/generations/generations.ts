@@ -256,6 +256,7 @@ export class Generations {
       types: definition.types,
       messages: definition.messages,
       retry: definition.retry,
+      startFrom: 'checkpoint',
       batchSize: batchSize ?? definition.batchSize,
       handler: definition.handler,
       delivery: {

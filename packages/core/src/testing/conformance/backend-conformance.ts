@@ -9,6 +9,7 @@ import { closing, lifecycle } from './lifecycle.js';
 import { nodes } from './nodes.js';
 import { snapshots } from './snapshots.js';
 import { timers } from './timers.js';
+import { joiningAppends } from './joining-appends.js';
 import { transactionalAppends } from './transactional-appends.js';
 import { transactions } from './transactions.js';
 
@@ -31,6 +32,7 @@ export const backendChapters: readonly Chapter<BackendTrial>[] = [
   documentQueries,
   transactions,
   transactionalAppends,
+  joiningAppends,
   leases,
   fencing,
   deadLetters,

@@ -55,7 +55,8 @@ export class SqlLeaseStore implements LeaseStore, LeaseFence {
          INSERT INTO ${this.#table} (name, owner, epoch, expires_at)
            SELECT name, $3::text, 1, ${later('$4')} FROM wanted
              WHERE NOT EXISTS (SELECT FROM ${this.#table} l WHERE l.name = wanted.name) ORDER BY name
-           ON CONFLICT (name) DO NOTHING
+           -- Whichever of the unique indexes the race is told by.
+           ON CONFLICT DO NOTHING
            RETURNING name, epoch
        )
        SELECT name, $3::text, epoch

@@ -117,6 +117,7 @@ describe('the proxy', () => {
     await ended;
     socket.write('heard');
     while (!echo.got.includes('heard')) await new Promise(setImmediate);
+    expect(socket.closed).toBe(false);
   });
 
   it('delays each way, and passes on what was sent before the client was reset', async () => {

@@ -26,8 +26,8 @@ export class Connections {
   /** While it cannot be reached: since when, and why. */
   #away: { readonly since: Date; readonly startedAt: number; readonly reason: string } | undefined;
   #probing = false;
-  /** While it is away: settles when the one who tries has got through or given up. */
-  #trying: Promise<void> | undefined;
+  /** While it is away: whether the one who tries gets through. */
+  #trying: Promise<boolean> | undefined;
 
   constructor({ pool, server, connectTimeoutMs }: ConnectionsOptions) {
     this.#pool = pool;
@@ -41,8 +41,9 @@ export class Connections {
     const deadline = performance.now() + this.#connectTimeoutMs;
     if (this.#trying === undefined) {
       try {
-        return await this.#connect();
+        return await this.#connect(deadline);
       } catch (error) {
+        if (error instanceof PoolBusyError) throw this.#busy(error);
         return this.#acquireAgain(connectError(error, this.#server), deadline);
       }
     }
@@ -73,7 +74,7 @@ export class Connections {
   probe(): void {
     if (this.#probing || this.#stopped.signal.aborted) return;
     this.#probing = true;
-    void this.#connect()
+    void this.#connect(performance.now() + this.#connectTimeoutMs)
       .then(
         (client) => client.release(),
         () => undefined,
@@ -95,20 +96,25 @@ export class Connections {
       if (left <= 0 || last instanceof ConnectionRefusedError || this.#stopped.signal.aborted) throw last;
       const trying = this.#trying;
       try {
-        if (trying === undefined) return await this.#tryAgain(Math.min(backoffMs(attempt), left));
-        await this.#pause(left, trying);
-        if (this.#trying !== trying) return await this.#connect();
+        if (trying === undefined) return await this.#tryAgain(Math.min(backoffMs(attempt), left), deadline);
+        if (await this.#pause(left, trying)) return await this.#connect(deadline);
       } catch (error) {
-        last = connectError(error, this.#server);
+        if (error instanceof PoolBusyError) throw this.#busy(error);
+        // Of more use than that the time is over is what kept it from being made.
+        if (!(error instanceof LateError)) last = connectError(error, this.#server);
       }
     }
   }
 
-  async #tryAgain(afterMs: number): Promise<PoolClient> {
-    const attempt = this.#pause(afterMs).then(() => this.#connect());
+  #busy({ message }: PoolBusyError): StoreUnavailableError {
+    return new StoreUnavailableError(`No connection to PostgreSQL at ${this.#server} was free: ${message}.`);
+  }
+
+  async #tryAgain(afterMs: number, deadline: number): Promise<PoolClient> {
+    const attempt = this.#pause(afterMs).then(() => this.#connect(deadline));
     this.#trying = attempt.then(
-      () => undefined,
-      () => undefined,
+      () => true,
+      () => false,
     );
     try {
       return await attempt;
@@ -118,39 +124,84 @@ export class Connections {
   }
 
   /** Notes how it went, for health. */
-  async #connect(): Promise<PoolClient> {
+  async #connect(deadline: number): Promise<PoolClient> {
     try {
-      const client = await this.#pool.connect();
+      const client = await this.#connectUntil(deadline);
       this.#away = undefined;
       return client;
     } catch (error) {
       // A pool whose connections are all in use says nothing about the server.
-      if (!isBusy(this.#pool)) {
+      if (!(error instanceof PoolBusyError)) {
         this.#away = {
           since: this.#away?.since ?? new Date(),
           startedAt: this.#away?.startedAt ?? performance.now(),
-          reason: reasonOf(error),
+          reason: error instanceof LateError ? (this.#away?.reason ?? error.message) : reasonOf(error),
         };
       }
       throw error;
     }
   }
 
-  /** Waits for so long, or until the promise or everything ends. */
-  #pause(milliseconds: number, promise?: Promise<void>): Promise<void> {
+  /**
+   * The pool's own limit counts anew for each attempt, and a pool that was given may have none. A connection that comes too
+   * late goes back to the pool.
+   */
+  #connectUntil(deadline: number): Promise<PoolClient> {
+    const pool = this.#pool;
+    return new Promise((resolve, reject) => {
+      let late = false;
+      const timer = setTimeout(
+        () => {
+          late = true;
+          reject(isFull(pool) ? new PoolBusyError(pool) : new LateError());
+        },
+        Math.max(deadline - performance.now(), 0),
+      );
+      pool.connect((error, client) => {
+        clearTimeout(timer);
+        if (client === undefined) reject(isFull(pool) && isTimeout(error) ? new PoolBusyError(pool) : error);
+        else if (late) client.release();
+        else resolve(client);
+      });
+    });
+  }
+
+  /** Waits for so long, or until the promise or everything ends; gives what the promise gave, or false. */
+  #pause(milliseconds: number, promise?: Promise<boolean>): Promise<boolean> {
     const { signal } = this.#stopped;
     return new Promise((resolve) => {
-      const end = (): void => {
+      const end = (gave = false): void => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        resolve();
+        signal.removeEventListener('abort', abort);
+        resolve(gave);
       };
+      const abort = (): void => end();
       const timer = setTimeout(end, milliseconds);
-      signal.addEventListener('abort', end, { once: true });
+      signal.addEventListener('abort', abort, { once: true });
       if (signal.aborted) end();
       void promise?.then(end);
     });
   }
 }
 
-const isBusy = (pool: Pool): boolean => pool.totalCount > 0 && pool.totalCount >= pool.options.max;
+const isFull = (pool: Pool): boolean => pool.totalCount >= pool.options.max && pool.idleCount === 0;
+
+/** What `pg` says when its own limit is over before a connection is free. */
+const isTimeout = (error: unknown): boolean =>
+  error instanceof Error && error.message === 'timeout exceeded when trying to connect';
+
+/** The connection was not made in time. */
+class LateError extends Error {
+  constructor() {
+    super('no connection was to be had in time');
+  }
+}
+
+/** All connections of the pool were in use for as long as one waits. */
+class PoolBusyError extends Error {
+  constructor(pool: Pool) {
+    super(
+      `all ${pool.options.max} connections were in use for too long; end transactions sooner, or raise maxConnections`,
+    );
+  }
+}

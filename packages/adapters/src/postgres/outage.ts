@@ -7,6 +7,8 @@ interface ServerError {
   readonly message: string;
   readonly severity: string;
   readonly constraint?: unknown;
+  /** The function in the server's source that raised it. */
+  readonly routine?: unknown;
 }
 
 const isServerError = (error: unknown): error is ServerError =>
@@ -18,7 +20,22 @@ const isServerError = (error: unknown): error is ServerError =>
  * became a standby (25006).
  */
 const isAway = (sqlState: string): boolean =>
-  /^(?:08|53|57P)/.test(sqlState) || sqlState === '58030' || sqlState === '25006';
+  /^(?:08|53|57P)/.test(sqlState) || sqlState === '58030' || sqlState === readOnly;
+
+const readOnly = '25006';
+
+/**
+ * True for the error of a table that could not grow. For a full disk that is 53100, but for a quota or a limit on the size of
+ * files it is an "internal error" like any other, told apart only by where it was raised.
+ */
+const isNoRoom = ({ code, routine }: ServerError): boolean =>
+  code === 'XX000' && (routine === 'mdextend' || routine === 'mdzeroextend');
+
+/**
+ * True where the server must not be written to: a standby, or one that was set so. The connection is given up, since the next
+ * one may reach the server that has taken over, and a setting of a role or database counts for new connections only.
+ */
+export const isReadOnly = (error: unknown): boolean => isServerError(error) && error.code === readOnly;
 
 /** Error codes of a server that will refuse this connection again and again: authentication, an unknown database, no right. */
 export const isRefusal = (sqlState: string): boolean => /^(?:28|3D|42501)/.test(sqlState);
@@ -46,7 +63,7 @@ export const statementError = (error: unknown, server: string): Error => {
   if (severity !== 'ERROR') {
     return new ConnectionLostError(`PostgreSQL at ${server} ended the connection: ${message} (${code}).`);
   }
-  if (isAway(code)) {
+  if (isAway(code) || isNoRoom(error)) {
     return new StoreUnavailableError(`PostgreSQL at ${server} cannot serve now: ${message} (${code}).`);
   }
   return new SqlError(message, code, typeof constraint === 'string' ? constraint : undefined);

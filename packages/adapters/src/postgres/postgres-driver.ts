@@ -1,9 +1,25 @@
 import { StoreUnavailableError } from '@tidemark/core';
 import type { QueryResult } from '@tidemark/core';
-import { SqlError, type SqlDriver, type SqlParameter, type SqlRows, type SqlSession } from '../sql/driver.js';
+import {
+  ConnectionLostError,
+  SqlError,
+  type SqlDriver,
+  type SqlParameter,
+  type SqlRows,
+  type SqlSession,
+} from '../sql/driver.js';
 import { TransactionScope } from '../sql/transaction-scope.js';
 import type { Connections } from './connections.js';
 import { PostgresSession, type PostgresSessionOptions } from './session.js';
+
+/**
+ * The level is said each time: a server or a role may be set to another one, under which a lost race would stay lost. Whether
+ * it may write is for the server to say; one that must not be written to is away for those who write.
+ */
+const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+
+/** Most connections that a transaction is begun on. More than one is needed where some broke while nobody used them. */
+const mostBegins = 3;
 
 /** Speaks to a PostgreSQL server: each statement and each transaction on a connection of the pool. */
 export class PostgresDriver implements SqlDriver {
@@ -39,29 +55,44 @@ export class PostgresDriver implements SqlDriver {
     return this.#once((session) => session.query<Row>(text, parameters));
   }
 
-  transaction<Result>(work: (session: SqlSession) => Promise<Result>): Promise<Result> {
-    return this.#once(async (session) => {
-      // Said each time: a server or a role may be set to another level, under which a lost race would stay lost.
-      await session.command('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE');
-      let result: Result;
+  async transaction<Result>(work: (session: SqlSession) => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      let begun = false;
       try {
-        result = await this.#scope.run(() => work(session));
+        return await this.#once(async (session) => {
+          await session.command(begin);
+          begun = true;
+          return this.#complete(session, work);
+        });
       } catch (error) {
-        await rollBack(session);
-        throw error;
+        // The connection had been lost before: nothing was done yet, and another one will do.
+        if (begun || attempt === mostBegins || !(error instanceof ConnectionLostError)) throw error;
       }
-      if ((await session.command('COMMIT')) !== 'COMMIT') {
-        throw new SqlError(
-          'The transaction was rolled back: one of its statements had failed, and its error was caught.',
-          '25P02',
-        );
-      }
-      return result;
-    });
+    }
   }
 
   checkOutside(): void {
     this.#scope.checkOutside();
+  }
+
+  async #complete<Result>(
+    session: PostgresSession,
+    work: (session: SqlSession) => Promise<Result>,
+  ): Promise<Result> {
+    let result: Result;
+    try {
+      result = await this.#scope.run(() => work(session));
+    } catch (error) {
+      await rollBack(session);
+      throw error;
+    }
+    if ((await commit(session)) !== 'COMMIT') {
+      throw new SqlError(
+        'The transaction was rolled back: one of its statements had failed, and its error was caught.',
+        '25P02',
+      );
+    }
+    return result;
   }
 
   async #once<Result>(work: (session: PostgresSession) => Promise<Result>): Promise<Result> {
@@ -84,6 +115,19 @@ export class PostgresDriver implements SqlDriver {
 
 /** The statement that is under way, or the next one, fails with it. */
 const heard = (): void => undefined;
+
+/** @returns what the server did: `COMMIT`, or `ROLLBACK` where a statement had failed */
+const commit = async (session: PostgresSession): Promise<string> => {
+  try {
+    return await session.command('COMMIT');
+  } catch (error) {
+    if (!(error instanceof ConnectionLostError)) throw error;
+    throw new ConnectionLostError(
+      `${error.message} That was the commit, and nobody knows whether it took place: look before you repeat the transaction.`,
+      { cause: error },
+    );
+  }
+};
 
 /** A connection that is lost has rolled back, or will when the server notices. The error that led here is the one to tell. */
 const rollBack = async (session: PostgresSession): Promise<void> => {

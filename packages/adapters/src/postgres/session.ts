@@ -1,7 +1,7 @@
 import type { QueryResult } from '@tidemark/core';
 import { types, type ClientBase, type CustomTypesConfig } from 'pg';
 import type { SqlParameter, SqlRows, SqlSession } from '../sql/driver.js';
-import { endsConnection, statementError } from './outage.js';
+import { endsConnection, isReadOnly, statementError } from './outage.js';
 import { PreparedStatements } from './prepared-statements.js';
 import { Statement, type Preparation } from './statement.js';
 
@@ -115,7 +115,7 @@ export class PostgresSession implements SqlSession {
   }
 
   #failed(error: unknown): Error {
-    if (endsConnection(error)) this.#broken = true;
+    if (endsConnection(error) || isReadOnly(error)) this.#broken = true;
     return statementError(error, this.#options.server);
   }
 }

@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { ConfigurationError } from '@tidemark/core';
 import type { Clock, Codec } from '@tidemark/core';
 import { Client, Pool, type PoolConfig } from 'pg';
+import type { LiveLayer } from '../sql/live-layer.js';
 
 /** Options of {@link postgres}. */
 export interface PostgresOptions {
@@ -50,9 +51,14 @@ export interface PostgresOptions {
   /**
    * True where connections go through a pooler that gives each transaction another connection of the server, such as
    * PgBouncer in transaction mode. Statements are then not prepared, timeouts are the pooler's matter, and there are no
-   * wake-ups but polling. Default: false; such a pooler is then refused.
+   * wake-ups but polling, unless `redis` is given. Default: false; such a pooler is then refused.
    */
   readonly transactionPooler?: boolean | undefined;
+  /**
+   * Redis beside PostgreSQL, as `redis()` of `@tidemark/adapters/redis` makes it, one for each backend. It carries wake-ups and
+   * the newest events in place of NOTIFY, so give it to every process that appends, and nothing depends on it. Default: none.
+   */
+  readonly redis?: LiveLayer | undefined;
 }
 
 /** What the connections of a backend have in common. */

@@ -56,6 +56,8 @@ class PostgresBackend implements SqlBackend {
   readonly #archiveTablespace: string | undefined;
   readonly #live: LiveLayer | undefined;
   readonly #relay: Relay | undefined;
+  /** The live layer, once it was opened by this backend. */
+  #opened: LiveLayer | undefined;
   #pool: Pool | undefined;
   #connections: Connections | undefined;
   /** A connection that breaks while nobody uses it leaves the pool; whoever needs one gets another, if the server is there. */
@@ -153,6 +155,7 @@ class PostgresBackend implements SqlBackend {
         await (this.#autoMigrate ? migrate : checkMigrated)(this.#driver, this.#names);
         await placeArchive(this.#driver, this.#names, this.#archiveTablespace, this.#autoMigrate);
         this.#live?.open();
+        this.#opened = this.#live;
         await this.#ports.events.open();
       } catch (error) {
         await this.#letGo();
@@ -187,7 +190,9 @@ class PostgresBackend implements SqlBackend {
   async #letGo(): Promise<void> {
     this.#driver.detach();
     this.#connections = undefined;
-    await this.#live?.close();
+    const live = this.#opened;
+    this.#opened = undefined;
+    await live?.close();
     const pool = this.#pool;
     this.#pool = undefined;
     // Lets what is under way end.

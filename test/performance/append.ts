@@ -1,7 +1,8 @@
 import { type Backend, memory } from '@tidemark/core';
 import { MapLog } from './bare/map-log.js';
 import type { BareSqlLog } from './bare/sql-log.js';
-import { checkDone, type Group, rate } from './harness.js';
+import { checkDone, type Group, rate, type Side } from './harness.js';
+import { emmett, messageDb, type Peer } from './peers/peers.js';
 import { sampleEvent, sampleEvents } from './sample-events.js';
 import { onPglite, onPostgres, type Store } from './stores.js';
 
@@ -70,6 +71,16 @@ const countRows = (backend: Backend): Promise<number> =>
 const sized = (name: string, { callers, eventsByAppend, byQuery }: Load): string =>
   `${name}, ${callers} ${callers === 1 ? 'caller' : 'callers'} × ${eventsByAppend} ${eventsByAppend === 1 ? 'event' : 'events'}${byQuery === true ? ', against query()' : ''}`;
 
+const writingOurs = async (store: Store, loads: readonly Load[]): Promise<Side> => {
+  const backend = await store.ours();
+  return {
+    runs: loads.map(
+      (load) => () => write(load, appendTo(backend, load.eventsByAppend), () => countRows(backend)),
+    ),
+    close: () => backend.close(),
+  };
+};
+
 const onStore = (store: Store, scale: number): Group => {
   const loads: readonly Load[] = [
     { callers: 1, appendsByCaller: 1_000 * scale, eventsByAppend: 1 },
@@ -81,20 +92,42 @@ const onStore = (store: Store, scale: number): Group => {
   return {
     needs: store.needs,
     cases: loads.map((load) => ({ name: sized(store.name, load), unit: 'events' })),
-    ours: async () => {
-      const backend = await store.ours();
-      return {
-        runs: loads.map(
-          (load) => () => write(load, appendTo(backend, load.eventsByAppend), () => countRows(backend)),
-        ),
-        close: () => backend.close(),
-      };
-    },
+    ours: () => writingOurs(store, loads),
     bare: async () => {
       const log = await store.bare();
       const count = (): Promise<number> => log.count();
       return {
         runs: loads.map((load) => () => write(load, insertInto(log, load), count)),
+        close: () => log.close(),
+      };
+    },
+  };
+};
+
+const besidePeer = (peer: Peer, scale: number): Group => {
+  const loads: readonly Load[] = [
+    { callers: 1, appendsByCaller: 500 * scale, eventsByAppend: 1 },
+    { callers: 50, appendsByCaller: 20 * scale, eventsByAppend: 1 },
+    { callers: 1, appendsByCaller: 20 * scale, eventsByAppend: 100 },
+  ];
+  return {
+    needs: onPostgres.needs,
+    cases: loads.map((load) => ({
+      name: `${sized(onPostgres.name, load)}, against ${peer.name}`,
+      unit: 'events',
+    })),
+    ours: () => writingOurs(onPostgres, loads),
+    bare: async () => {
+      const log = await peer.open();
+      return {
+        runs: loads.map(
+          (load) => () =>
+            write(
+              load,
+              (stream) => log.append(stream, load.eventsByAppend),
+              () => log.count(),
+            ),
+        ),
         close: () => log.close(),
       };
     },
@@ -130,7 +163,8 @@ const inMemory = (scale: number): Group => {
 };
 
 /** Writing: single events, many callers at once, and a hundred events a call. */
-export const append = (scale: number): readonly Group[] => [
+export const append = (scale: number, peers: boolean): readonly Group[] => [
+  ...(peers ? [besidePeer(emmett, scale), besidePeer(messageDb, scale)] : []),
   onStore(onPostgres, scale),
   onStore(onPglite, scale),
   inMemory(scale),

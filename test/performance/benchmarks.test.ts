@@ -4,13 +4,13 @@ import { sampleEvent } from './sample-events.js';
 
 describe('the benchmarks', () => {
   it('are found by name', () => {
-    expect(benchmarkNames).toEqual(['append', 'read', 'process', 'dispatch']);
-    for (const name of benchmarkNames) expect(benchmarkNamed(name)(1).length).toBeGreaterThan(0);
+    expect(benchmarkNames).toEqual(['append', 'read', 'process', 'dispatch', 'live', 'ordering']);
+    for (const name of benchmarkNames) expect(benchmarkNamed(name)(1, false).length).toBeGreaterThan(0);
   });
 
   it('say which there are when asked for another', () => {
     expect(() => benchmarkNamed('apend')).toThrow(
-      'There is no benchmark "apend". There are: append, read, process, dispatch.',
+      'There is no benchmark "apend". There are: append, read, process, dispatch, live, ordering.',
     );
   });
 
@@ -18,7 +18,7 @@ describe('the benchmarks', () => {
     'have a run of each side for each case: %s',
     async (name) => {
       // The last group of each is in memory.
-      const group = benchmarkNamed(name)(0.02).at(-1);
+      const group = benchmarkNamed(name)(0.02, false).at(-1);
       for (const side of [await group?.ours(), await group?.bare()]) {
         expect(side?.runs).toHaveLength(group?.cases.length ?? 0);
         for (const run of side?.runs ?? []) expect(await run()).toBeGreaterThan(0);
@@ -26,6 +26,14 @@ describe('the benchmarks', () => {
       }
     },
   );
+
+  it.each(['append', 'read', 'process'])('are measured beside peers only when asked for: %s', (name) => {
+    const named = (peers: boolean): readonly string[] =>
+      benchmarkNamed(name)(1, peers).flatMap(({ cases }) => cases.map((described) => described.name));
+    const beside = named(true).filter((described) => !named(false).includes(described));
+    expect(beside.length).toBeGreaterThan(0);
+    for (const described of beside) expect(described).toMatch(/Emmett|message-db|meanwhile/);
+  });
 
   it('write events of 199 bytes of data and 138 of metadata', () => {
     for (const number of [0, 7, 12_345_678]) {

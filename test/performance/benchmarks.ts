@@ -1,6 +1,8 @@
 import { append } from './append.js';
 import { dispatch } from './dispatch.js';
 import type { Benchmark } from './harness.js';
+import { live } from './live.js';
+import { ordering } from './ordering.js';
 import { processing } from './processing.js';
 import { read } from './read.js';
 
@@ -9,6 +11,8 @@ const benchmarks: ReadonlyMap<string, Benchmark> = new Map([
   ['read', read],
   ['process', processing],
   ['dispatch', dispatch],
+  ['live', live],
+  ['ordering', ordering],
 ]);
 
 /** The names of all benchmarks. */

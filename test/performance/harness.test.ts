@@ -38,6 +38,12 @@ describe('measure', () => {
     expect(row).toEqual({ case: 'a case, events/s', ours: 90, bare: 100, ratio: 0.8, min: 0.5, max: 0.9 });
   });
 
+  it('of times and sizes takes how many times less ours is, with digits', async () => {
+    const { subject } = scripted({ ours: [1.25, 2.5], bare: [2.5, 2.5] });
+    const row = await measure({ ...subject, unit: 'ms', better: 'less' }, { rounds: 2, warmUp: 0 });
+    expect(row).toEqual({ case: 'a case, ms', ours: 1.88, bare: 2.5, ratio: 1.5, min: 1, max: 2 });
+  });
+
   it('lets both sides take turns, and another one begin in each round', async () => {
     const { subject, order } = scripted({ ours: [1, 1, 1, 1], bare: [1, 1, 1, 1] });
     await measure(subject, { rounds: 4, warmUp: 0 });

@@ -4,15 +4,17 @@ import type { Server } from './servers.js';
 export interface Case {
   /** What is done, with the sizes that matter. */
   readonly name: string;
-  /** What is counted, e.g. `events`. */
+  /** What is counted, e.g. `events`; or what is measured, e.g. `ms`. */
   readonly unit: string;
-  /** Does ours once, checks that it was really done, and says how many units a second it did. */
+  /** What is better: more units a second (the default), or more or less of a figure that is no speed. */
+  readonly better?: 'faster' | 'more' | 'less' | undefined;
+  /** Does ours once, checks that it was really done, and says how many units a second it did, or the figure itself. */
   ours(): Promise<number>;
   /** The same with the bare component. */
   bare(): Promise<number>;
 }
 
-/** One side of the cases of a group, ready to be run: each does its work once and says how many units a second it did. */
+/** One side of the cases of a group, ready to be run: each does its work once and gives its figure. */
 export interface Side {
   readonly runs: readonly (() => Promise<number>)[];
   /** Gives back what it holds. */
@@ -23,7 +25,7 @@ export interface Side {
 export interface Group {
   /** The servers that must be there. Default: none. */
   readonly needs?: readonly Server[] | undefined;
-  readonly cases: readonly Pick<Case, 'name' | 'unit'>[];
+  readonly cases: readonly Omit<Case, 'ours' | 'bare'>[];
   /** Prepares ours: one run for each case, in their order. */
   ours(): Promise<Side>;
   /** Prepares the bare component for the same. */
@@ -34,16 +36,17 @@ export interface Group {
  * The groups of one benchmark.
  *
  * @param scale shrinks the work: 1 for a full run, less for a quick one
+ * @param peers whether other frameworks are measured, too
  */
-export type Benchmark = (scale: number) => readonly Group[];
+export type Benchmark = (scale: number, peers: boolean) => readonly Group[];
 
 /** The result of a case. Only the ratio is one: the figures beside it are those of this machine at this moment. */
 export interface Row {
   readonly case: string;
-  /** Median units a second. */
+  /** Median units a second, or figure. */
   readonly ours: number;
   readonly bare: number;
-  /** Median, least and greatest of the rounds' ratios, ours to bare. */
+  /** Median, least and greatest of the rounds' ratios: how many times better ours is. */
   readonly ratio: number;
   readonly min: number;
   readonly max: number;
@@ -76,11 +79,16 @@ export const measure = async (subject: Case, options: MeasureOptions): Promise<R
     ours.push(round % 2 === 0 ? first : second);
     bare.push(round % 2 === 0 ? second : first);
   }
-  const ratios = ours.map((value, index) => value / (bare[index] ?? Number.NaN));
+  const { name, unit, better = 'faster' } = subject;
+  const ratios = ours.map((value, index) => {
+    const other = bare[index] ?? Number.NaN;
+    return better === 'less' ? other / value : value / other;
+  });
+  const figure = better === 'faster' ? Math.round : rounded;
   return {
-    case: `${subject.name}, ${subject.unit}/s`,
-    ours: Math.round(median(ours)),
-    bare: Math.round(median(bare)),
+    case: better === 'faster' ? `${name}, ${unit}/s` : `${name}, ${unit}`,
+    ours: figure(median(ours)),
+    bare: figure(median(bare)),
     ratio: rounded(median(ratios)),
     min: rounded(Math.min(...ratios)),
     max: rounded(Math.max(...ratios)),

@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander';
 import { benchmarkNamed, benchmarkNames } from './benchmarks.js';
 import { type Case, type Group, measure, type MeasureOptions, type Row } from './harness.js';
+import { installPeers } from './peers/install-peers.js';
 import { startServers } from './servers.js';
 import { type SideChoice, SideThread } from './side.js';
 
@@ -25,8 +26,8 @@ async function* rowsOf(
     SideThread.start({ ...choice, side: 'ours' }),
     SideThread.start({ ...choice, side: 'bare' }),
   ]);
-  for (const [index, { name, unit }] of cases.entries()) {
-    const subject: Case = { name, unit, ours: () => ours.run(index), bare: () => bare.run(index) };
+  for (const [index, described] of cases.entries()) {
+    const subject: Case = { ...described, ours: () => ours.run(index), bare: () => bare.run(index) };
     yield await measure(subject, options);
   }
   await Promise.all([ours.close(), bare.close()]);
@@ -34,18 +35,23 @@ async function* rowsOf(
 
 const run = async (
   benchmark: string,
-  options: { readonly quick?: true; readonly json?: true },
+  options: { readonly quick?: true; readonly json?: true; readonly peer?: true },
 ): Promise<void> => {
   const say = options.json === true ? (): void => {} : (line: string): void => console.log(line);
   const scale = options.quick === true ? 0.4 : 1;
   const rounds = options.quick === true ? 7 : 21;
   const rows: Row[] = [];
-  const groups = benchmarkNamed(benchmark)(scale);
+  const peers = options.peer === true;
+  if (peers) await installPeers();
+  const groups = benchmarkNamed(benchmark)(scale, peers);
   const stopServers = await startServers(new Set(groups.flatMap(({ needs = [] }) => needs)));
   try {
     say(heading(rounds));
     for (const [group, subject] of groups.entries()) {
-      for await (const row of rowsOf({ benchmark, scale, group }, subject, { rounds, onRound: showRound })) {
+      for await (const row of rowsOf({ benchmark, scale, peers, group }, subject, {
+        rounds,
+        onRound: showRound,
+      })) {
         rows.push(row);
         say(format(row));
       }
@@ -60,6 +66,7 @@ await new Command('bench')
   .description('Measures Tidemark beside the bare component that it stands on, in turns, in one run.')
   .addArgument(new Argument('<name>', 'which benchmark').choices(benchmarkNames))
   .option('--quick', 'smaller and fewer rounds: under a minute')
+  .option('--peer', 'also beside Emmett and message-db, which are installed for it into a cache folder')
   .option('--json', 'print nothing but the last line, which is one JSON object')
   .action(run)
   .parseAsync();

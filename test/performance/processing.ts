@@ -2,6 +2,7 @@ import type { Group } from './harness.js';
 import { eventsIn, preparedBare, preparedMap, preparedMemory, preparedOurs } from './prepared-logs.js';
 import { catchUpBare, catchUpInTransactions, catchUpOnMap, catchUpOurs } from './process/catch-up.js';
 import { followBare, followOurs } from './process/live.js';
+import { processingBesideEmmett } from './process/beside-peer.js';
 import { projectBare, projectOurs } from './process/project.js';
 import { onPglite, onPostgres, type Store } from './stores.js';
 
@@ -74,7 +75,8 @@ const inMemory = (scale: number): Group => {
 };
 
 /** Following the log: catching up, building a read model, and the way of a single event. */
-export const processing = (scale: number): readonly Group[] => [
+export const processing = (scale: number, peers: boolean): readonly Group[] => [
+  ...(peers ? [processingBesideEmmett(scale)] : []),
   onStore(onPostgres, scale),
   liveOn(onPostgres, scale),
   onStore(onPglite, scale),

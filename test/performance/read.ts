@@ -3,6 +3,7 @@ import type { MapLog } from './bare/map-log.js';
 import type { BareSqlLog } from './bare/sql-log.js';
 import { checkDone, type Group, rate, type Side } from './harness.js';
 import { kept } from './kept-backend.js';
+import { emmett, messageDb, type Peer } from './peers/peers.js';
 import {
   eventsByStream,
   eventsIn,
@@ -167,6 +168,34 @@ const onStore = (store: Store, scale: number): Group => {
   };
 };
 
+const besidePeer = (peer: Peer, scale: number): Group => {
+  const streams = 4;
+  const times = 20 * scale;
+  return {
+    needs: onPostgres.needs,
+    cases: [{ name: `PostgreSQL, streams of ${eventsByStream}, against ${peer.name}`, unit: 'events' }],
+    ours: async () => {
+      const backend = await preparedOurs(onPostgres, streams);
+      const batches = { batchSize: pageSize };
+      return {
+        runs: [() => readStreams(streams, times, (stream) => backend.events.readStream(stream, batches))],
+        close: () => backend.close(),
+      };
+    },
+    bare: async () => {
+      const log = await peer.open();
+      for (let stream = 0; stream < streams; stream += 1)
+        await log.append(streamName(stream), eventsByStream);
+      const read = async (turn: number): Promise<void> =>
+        checkDone('events read', await log.readStream(streamName(turn % streams)), eventsByStream);
+      return {
+        runs: [() => rate(times * eventsByStream, repeated(times, read))],
+        close: () => log.close(),
+      };
+    },
+  };
+};
+
 const inMemory = (scale: number): Group => {
   const streams = 50 * scale;
   const times = 50 * scale;
@@ -187,7 +216,8 @@ const inMemory = (scale: number): Group => {
 };
 
 /** Reading: the whole log, one stream, and aggregates with an upcaster in between. */
-export const read = (scale: number): readonly Group[] => [
+export const read = (scale: number, peers: boolean): readonly Group[] => [
+  ...(peers ? [besidePeer(emmett, scale), besidePeer(messageDb, scale)] : []),
   onStore(onPostgres, scale),
   onStore(onPglite, scale),
   inMemory(scale),

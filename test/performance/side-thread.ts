@@ -28,7 +28,7 @@ const run = async (side: Side | undefined, index: number): Promise<number> => {
 let side: Side | undefined;
 
 await answer(async () => {
-  side = await benchmarkNamed(choice.benchmark)(choice.scale)[choice.group]?.[choice.side]();
+  side = await benchmarkNamed(choice.benchmark)(choice.scale, choice.peers)[choice.group]?.[choice.side]();
   return 0;
 });
 

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 export interface SideChoice {
   readonly benchmark: string;
   readonly scale: number;
+  readonly peers: boolean;
   /** Index of the group. */
   readonly group: number;
   readonly side: 'ours' | 'bare';

@@ -14,8 +14,9 @@ export class PgSession implements BareSession {
     this.#names = names;
   }
 
-  static open(connectionString: string): PgSession {
-    const pool = new Pool({ connectionString, max: 10 });
+  /** @param connections most connections. Default: as many as ours has */
+  static open(connectionString: string, connections = 10): PgSession {
+    const pool = new Pool({ connectionString, max: connections });
     // The server ends before the last connections are told of it.
     pool.on('error', () => undefined);
     return new PgSession(pool, new Map());

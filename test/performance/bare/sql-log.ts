@@ -3,7 +3,7 @@ import type { BareSession, TextRow } from './session.js';
 
 /** The columns of a Tidemark event, with the same types and indexes. */
 const table = `
-  CREATE TABLE events (
+  CREATE TABLE IF NOT EXISTS events (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stream text COLLATE "C" NOT NULL,
     version integer NOT NULL,
@@ -14,9 +14,9 @@ const table = `
     metadata json NOT NULL,
     recorded_at timestamptz(3) NOT NULL DEFAULT clock_timestamp()
   );
-  CREATE UNIQUE INDEX ON events (stream, version);
-  CREATE INDEX ON events (id);
-  CREATE TABLE checkpoints (name text PRIMARY KEY, position bigint NOT NULL);
+  CREATE UNIQUE INDEX IF NOT EXISTS events_stream_version ON events (stream, version);
+  CREATE INDEX IF NOT EXISTS events_id ON events (id);
+  CREATE TABLE IF NOT EXISTS checkpoints (name text PRIMARY KEY, position bigint NOT NULL);
 `;
 
 const columns = 'position, stream, version, id, type, schema_version, data, metadata, recorded_at';

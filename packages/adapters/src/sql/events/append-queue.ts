@@ -28,7 +28,7 @@ interface Waiting {
 export class AppendQueue {
   readonly #session: SqlSession;
   readonly #functions: AppendFunctions;
-  readonly #onAppended: () => void;
+  readonly #onAppended: (position: bigint) => void;
   readonly #lanes: number;
   /** The streams of what is on its way. */
   readonly #underWay = new Set<string>();
@@ -37,10 +37,15 @@ export class AppendQueue {
   #waking = false;
 
   /**
-   * @param onAppended called after each call that wrote something
+   * @param onAppended called after each call that wrote something, with the last position that it wrote
    * @param lanes most calls on their way at the same time
    */
-  constructor(session: SqlSession, functions: AppendFunctions, onAppended: () => void, lanes: number) {
+  constructor(
+    session: SqlSession,
+    functions: AppendFunctions,
+    onAppended: (position: bigint) => void,
+    lanes: number,
+  ) {
     this.#session = session;
     this.#functions = functions;
     this.#onAppended = onAppended;
@@ -110,7 +115,7 @@ export class AppendQueue {
       const outcomes = appends.every(({ events }) => events.length === 1)
         ? await this.#functions.singles(this.#session, appends)
         : await this.#functions.many(this.#session, appends, false);
-      if (outcomes.some(isWritten)) this.#onAppended();
+      this.#tell(outcomes);
       for (const [index, waiting] of batch.entries()) waiting.settle(outcomes[index] as AppendOutcome);
     } catch (error) {
       if (isAway(error)) for (const { fail } of batch) fail(error);
@@ -150,8 +155,16 @@ export class AppendQueue {
 
   async #one(append: EncodedAppend): Promise<AppendOutcome> {
     const outcome = await this.#functions.one(this.#session, append);
-    if (isWritten(outcome)) this.#onAppended();
+    this.#tell([outcome]);
     return outcome;
+  }
+
+  #tell(outcomes: readonly AppendOutcome[]): void {
+    const positions = outcomes.flatMap((outcome) =>
+      outcome instanceof Error || outcome.alreadyAppended ? [] : [outcome.position],
+    );
+    const last = positions.reduce((largest, position) => (position > largest ? position : largest), 0n);
+    if (positions.length > 0) this.#onAppended(last);
   }
 }
 
@@ -159,10 +172,8 @@ export class AppendQueue {
 const isAway = (error: unknown): boolean =>
   error instanceof StoreUnavailableError && !(error instanceof ConnectionLostError);
 
-const isWritten = (outcome: AppendOutcome): boolean =>
-  !(outcome instanceof Error) && !outcome.alreadyAppended;
-
-const retried = (append: EncodedAppend): EncodedAppend => ({
+/** The same append with the order to look whether it took place already. */
+export const retried = (append: EncodedAppend): EncodedAppend => ({
   ...append,
   events: append.events.map((event) => ({ ...event, idGiven: true })),
 });

@@ -23,10 +23,10 @@ import type {
   SubscribeOptions,
   Subscription,
 } from '@tidemark/core';
-import type { SqlDriver } from '../driver.js';
+import { ConnectionLostError, type SqlDriver } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
-import { AppendQueue } from './append-queue.js';
-import { AppendFunctions, encodeAppend } from './append.js';
+import { AppendQueue, retried } from './append-queue.js';
+import { AppendFunctions, encodeAppend, type EncodedAppend } from './append.js';
 import { eventColumns, EventRows } from './event-rows.js';
 import { LogPages } from './log-page.js';
 import { LogTail } from './log-tail.js';
@@ -79,7 +79,7 @@ export class SqlEventStore implements EventStore {
     this.#safe = new SafePosition(driver, names);
     this.#codec = codec;
     this.functions = new AppendFunctions(names, clock);
-    this.#queue = new AppendQueue(driver, this.functions, () => this.announce(), lanes);
+    this.#queue = new AppendQueue(driver, this.functions, (position) => this.announce(position), lanes);
     this.#rows = new EventRows(codec);
     this.#reader = new StreamReader(driver, names, this.#rows, codec, clock);
     this.#settings = new StreamSettings(driver, names, codec);
@@ -113,9 +113,19 @@ export class SqlEventStore implements EventStore {
     const encoded = appends.map((append) => encodeAppend(append, this.#codec));
     const [first] = encoded;
     if (encoded.length === 1 && first !== undefined) return [await this.#queue.append(first)];
-    const results = await this.functions.atomically(this.#driver, encoded);
-    this.announce();
+    const results = await this.#atomically(encoded);
+    this.announce(results.at(-1)?.position);
     return results;
+  }
+
+  /** As each append by itself, it is repeated where its answer was lost: whether it took place, its ids tell. */
+  async #atomically(appends: readonly EncodedAppend[]): Promise<readonly AppendResult[]> {
+    try {
+      return await this.functions.atomically(this.#driver, appends);
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) throw error;
+      return this.functions.atomically(this.#driver, appends.map(retried));
+    }
   }
 
   async *readStream(

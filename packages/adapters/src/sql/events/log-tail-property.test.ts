@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { jsonCodec } from '@tidemark/core';
 import type { EventFilter } from '@tidemark/core';
 import fc from 'fast-check';
 import { FakeRelay, fakeTail, rowAt } from './fake-log.test-support.js';
-import { RowFilter } from './row-filter.js';
 import { EventRows } from './event-rows.js';
-import { jsonCodec } from '@tidemark/core';
+import { RowFilter } from './row-filter.js';
 
 const seed = Math.floor(Math.random() * 2 ** 31);
 
@@ -61,7 +61,7 @@ describe('whatever a relay does', () => {
             limits: { rows: 12, text: 5_000 },
           });
           await tail.open();
-          let end: bigint | undefined;
+          const finish: { at: bigint | undefined } = { at: undefined };
 
           /** Follows the log as a processor does: behind a failure, again from where it was. */
           const follow = async (
@@ -71,14 +71,14 @@ describe('whatever a relay does', () => {
           ): Promise<readonly bigint[]> => {
             const seen: bigint[] = [];
             let after = 0n;
-            while (end === undefined || after < end) {
+            while (finish.at === undefined || after < finish.at) {
               try {
                 for await (const batch of subscribe({ after, filter, batchSize })) {
                   expect(batch.position).toBeGreaterThanOrEqual(after);
                   expect(batch.events.length).toBeLessThanOrEqual(batchSize);
                   seen.push(...batch.events.map(({ position }) => position));
                   after = batch.position;
-                  if (end !== undefined && after >= end) break;
+                  if (finish.at !== undefined && after >= finish.at) break;
                   for (let turn = 0; turn < turns; turn++) await setImmediate();
                 }
               } catch (error) {
@@ -114,7 +114,8 @@ describe('whatever a relay does', () => {
                 break;
               }
               case 'stale': {
-                const listener = relay.listeners.slice(0, -1)[one.listener];
+                const stale = relay.listeners.slice(0, -1);
+                const listener = stale[one.listener % Math.max(stale.length, 1)];
                 const position = database.safe + 1n;
                 listener?.stretch({ after: 0n, upTo: position, rows: [rowAt(position, 'A')] });
                 break;
@@ -128,6 +129,8 @@ describe('whatever a relay does', () => {
                 break;
               case 'identity':
                 database.identity += 'x';
+                tail.announce();
+                for (let turn = 0; turn < 4; turn++) await setImmediate();
                 break;
               default:
                 await setImmediate();
@@ -136,7 +139,7 @@ describe('whatever a relay does', () => {
           }
           // One more for everybody, so that all come to an end.
           database.write(rowAt(database.safe + 1n, 'Last'));
-          end = database.safe;
+          finish.at = database.safe;
           const seen = await Promise.all(following);
           await tail.close();
           for (const [index, { types }] of subscribers.entries()) {

@@ -187,7 +187,6 @@ export class LogTail {
 
   /** From now on, this is another log, or none. */
   #become(identity: string | undefined): void {
-    const relay = this.#relay;
     this.#era += 1;
     this.#identity = identity;
     this.#filled = false;
@@ -195,22 +194,25 @@ export class LogTail {
     this.#waiters.wakeAll();
     this.#due.rouse();
     if (this.#followers > 0) this.#keepFed();
-    if (relay === undefined) return;
+    if (this.#relay !== undefined) this.#relayChange = this.#switch(this.#relay, this.#relayChange, identity);
+  }
+
+  /** Stops the relay and starts it for another log, when the change before is done. */
+  async #switch(relay: Relay, before: Promise<void>, identity: string | undefined): Promise<void> {
     const era = this.#era;
-    this.#relayChange = this.#relayChange.then(async () => {
-      if (this.#relayRuns) await relay.stop();
-      this.#relayRuns = identity !== undefined && era === this.#era;
-      if (identity === undefined || !this.#relayRuns) return;
-      relay.start(identity, {
-        wake: () => {
-          if (era === this.#era) this.#due.owe(undefined);
-        },
-        stretch: (stretch) => {
-          if (era === this.#era) this.#extend(stretch);
-        },
-      });
-      if (this.#followers > 0) relay.interest(true);
+    await before;
+    if (this.#relayRuns) await relay.stop();
+    this.#relayRuns = identity !== undefined && era === this.#era;
+    if (identity === undefined || !this.#relayRuns) return;
+    relay.start(identity, {
+      wake: () => {
+        if (era === this.#era) this.#due.owe(undefined);
+      },
+      stretch: (stretch) => {
+        if (era === this.#era) this.#extend(stretch);
+      },
     });
+    if (this.#followers > 0) relay.interest(true);
   }
 
   #keepFed(): void {

@@ -81,7 +81,8 @@ export class TailWaiters {
   }
 
   #tellSoon(): void {
-    this.#progress ??= setTimeout(() => {
+    if (this.#progress !== undefined) return;
+    this.#progress = setTimeout(() => {
       this.#progress = undefined;
       for (const waiter of this.#waiters) {
         if (waiter.due) this.#settle(waiter, 'progress');

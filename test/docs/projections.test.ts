@@ -5,7 +5,16 @@ import { testApp } from '@tidemark/core/testing';
 import { Projections } from '@tidemark/projections';
 import { AssignTask, FinishTask } from './first-app/messages.js';
 import { Task } from './first-app/task.js';
-import { Card, Columns, columns, finishedTasks, MoveCard, TaskTimes } from './projections.js';
+import {
+  Card,
+  CardJourneys,
+  Columns,
+  columns,
+  finishedTasks,
+  MoveCard,
+  Whereabouts,
+  TaskTimes,
+} from './projections.js';
 
 beforeEach(() => void jest.spyOn(console, 'log').mockReturnValue());
 
@@ -48,6 +57,28 @@ it('answers queries on documents and builds them anew', async () => {
   // #endregion rebuild
   expect(projections.status(Columns)).toMatchObject({ active: { number: 2 }, building: undefined });
   expect(await model.get('done')).toEqual({ name: 'done', cards: 1 });
+});
+
+it('shows inline documents at once, and folds live ones when it is asked', async () => {
+  await using world = await testApp({ register: [Card, Whereabouts, CardJourneys] });
+  const { app } = world;
+  const projections = app.get(Projections);
+  // #region inline-query
+  await app.send(new MoveCard('c1', 'todo', 'doing'));
+  await projections.of(Whereabouts).get('c1'); // { column: 'doing' }, without waiting.
+  // #endregion inline-query
+  expect(await projections.of(Whereabouts).get('c1')).toEqual({ column: 'doing' });
+  const moved = await app.send(new MoveCard('c1', 'doing', 'done'));
+  await app.send(new MoveCard('c1', 'done', 'doing'));
+  // #region live-query
+  const journeys = projections.live(CardJourneys);
+  const now = await journeys.get('c1');
+  const before = await journeys.get('c1', { asOf: { position: moved.position } }); // Or { version: 1 }.
+  const bounded = await journeys.get('c1', { limit: 1_000, signal: AbortSignal.timeout(5_000) });
+  // #endregion live-query
+  expect(now).toEqual({ columns: ['todo', 'doing', 'done', 'doing'] });
+  expect(before).toEqual({ columns: ['todo', 'doing', 'done'] });
+  expect(bounded).toEqual(now);
 });
 
 it('keeps tables of SQL', async () => {

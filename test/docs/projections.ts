@@ -85,6 +85,24 @@ export const columns = documentProjection({
 });
 // #endregion by-hand
 
+// #region inline
+@Projection({ name: 'whereabouts', mode: 'inline', key: 'cardId' })
+export class Whereabouts {
+  @On() moved({ to }: CardMoved): { readonly column: string } {
+    return { column: to };
+  }
+}
+// #endregion inline
+
+// #region live
+@Projection({ name: 'card-journeys', mode: 'live', key: 'cardId', source: (cardId) => `card-${cardId}` })
+export class CardJourneys {
+  @On() moved({ from, to }: CardMoved, journey: { columns: readonly string[] } | undefined) {
+    return { columns: [...(journey?.columns ?? [from]), to] };
+  }
+}
+// #endregion live
+
 // #region tables
 @Projection({ name: 'task-times', kind: 'table', tables: ['task_times'] })
 export class TaskTimes implements TableProjectionClass {

@@ -42,10 +42,12 @@ const notes = ['plain', 'a "quoted" ü', 'nul \u0000', 'lone \ud800', '🌊'];
 /** The documents of a generation as the database holds them, byte for byte. */
 const rawDocuments = async (backend: Backend, generation: number): Promise<string> =>
   backend.transaction(async (tx) => {
-    const { rows } = await tx.query<{ id: number }>('SELECT id FROM tidemark.collections WHERE name = $1', [
-      `accounts@${generation}`,
-    ]);
-    const table = `tidemark.documents_${rows[0]?.id}`;
+    const { rows } = await tx.query<{ name: string }>(
+      `SELECT 'documents_' || id || CASE revision WHEN 0 THEN '' ELSE '_' || revision END AS name
+         FROM tidemark.collections WHERE name = $1`,
+      [`accounts@${generation}`],
+    );
+    const table = `tidemark.${rows[0]?.name}`;
     const documents = await tx.query<{ text: string }>(
       `SELECT key || ' ' || data::text AS text FROM ${table} ORDER BY key`,
     );

@@ -11,7 +11,6 @@ import {
 import {
   documentProjection,
   type DocumentProjectionDefinition,
-  GenerationConflictError,
   type OnDocument,
   Projections,
   type RebuildProgress,

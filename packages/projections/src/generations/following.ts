@@ -31,12 +31,7 @@ export class Following {
 
   start(): void {
     this.#stopping = new AbortController();
-    this.#unsubscribe = this.#runner.onChange(({ state, failure }) => {
-      if (state !== 'failed' || !(failure?.error instanceof CheckpointConflictError)) return;
-      this.#going ??= this.#goOn().finally(() => {
-        this.#going = undefined;
-      });
-    });
+    this.#unsubscribe = this.#runner.onChange(() => this.#look());
   }
 
   /** Follows no more, and waits for what is under way. */
@@ -46,24 +41,38 @@ export class Following {
     await this.#going;
   }
 
-  async #goOn(): Promise<void> {
+  #look(): void {
+    if (this.#going !== undefined || this.#stopping.signal.aborted) return;
+    const { state, failure } = this.#runner.status();
+    if (state !== 'failed' || !(failure?.error instanceof CheckpointConflictError)) return;
+    const going = async (): Promise<void> => {
+      const goesOn = await this.#goOn();
+      this.#going = undefined;
+      // It may have met with the next conflict already.
+      if (goesOn) this.#look();
+    };
+    this.#going = going();
+  }
+
+  /** @returns false if there is nothing for this process to go on with */
+  async #goOn(): Promise<boolean> {
     const { signal } = this.#stopping;
     const before = this.#generations.live.number;
     for (;;) {
       try {
         await this.#generations.refresh();
         // Another version is active: what feeds it is not in this process, and the failure says so.
-        if (!this.#generations.isCurrent && !this.#isBuilding()) return;
+        if (!this.#generations.isCurrent && !this.#isBuilding()) return false;
         await this.#runner.stop();
-        if (signal.aborted) return;
+        if (signal.aborted) return false;
         this.#generations.follow();
         if (this.#generations.live.number === before) await pause(Math.random() * mostPauseMs, signal);
-        if (signal.aborted) return;
+        if (signal.aborted) return false;
         await this.#runner.start();
-        return;
+        return true;
       } catch {
         await pause(retryMs, signal);
-        if (signal.aborted) return;
+        if (signal.aborted) return false;
       }
     }
   }

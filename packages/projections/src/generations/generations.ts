@@ -1,4 +1,5 @@
 import {
+  CheckpointConflictError,
   type Composition,
   ConfigurationError,
   type ProcessorDefinition,
@@ -261,15 +262,24 @@ export class Generations {
       handler: definition.handler,
       delivery: {
         mode: 'transaction',
-        handle: (events, tx, { signal }) => {
+        handle: async (events, tx, { attempt, signal }) => {
           const { number } = generation();
-          return this.storage.write(tx, number, events, {
+          // It may have failed because another process has dropped the generation: then no try will do.
+          if (attempt > 1) await this.#requireCheckpoint(tx, number);
+          await this.storage.write(tx, number, events, {
             isReplay: number !== this.row.active.number,
             signal,
           });
         },
       },
     };
+  }
+
+  /** @throws {CheckpointConflictError} another process has put an end to the generation */
+  async #requireCheckpoint(tx: Transaction, generation: number): Promise<void> {
+    const processor = generationName(this.definition.name, generation);
+    if ((await tx.checkpoints.load(processor)) !== undefined) return;
+    throw new CheckpointConflictError({ processor, segment: 0, position: 0n, previous: 0n });
   }
 
   /** Brings all events behind a position into a generation. */

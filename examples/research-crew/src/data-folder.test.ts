@@ -24,14 +24,15 @@ describe('a fresh start', () => {
       await writeFile(join(path, name), 'x');
     // What a process that was killed while it made its database leaves behind.
     await mkdir(join(folder.store, 'data', 'base'), { recursive: true });
-    await folder.clear();
+    await folder.clearStore();
+    await folder.clearReports();
     expect((await readdir(path)).toSorted()).toEqual(['notes.txt', 'report-of-mine.md']);
   });
 
   it('refuses where there is something else in the place of its database', async () => {
     await mkdir(folder.store);
     await writeFile(join(folder.store, 'thesis.md'), 'x');
-    await expect(folder.clear()).rejects.toThrow(ForeignDataError);
+    await expect(folder.clearStore()).rejects.toThrow(ForeignDataError);
     expect(await readdir(folder.store)).toEqual(['thesis.md']);
   });
 
@@ -39,7 +40,7 @@ describe('a fresh start', () => {
     const backend = pglite({ folder: folder.store });
     await backend.open();
     try {
-      await expect(folder.clear()).rejects.toThrow(FolderInUseError);
+      await expect(folder.clearStore()).rejects.toThrow(FolderInUseError);
     } finally {
       await backend.close();
     }

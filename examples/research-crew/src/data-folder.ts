@@ -27,13 +27,20 @@ export class DataFolder {
     await mkdir(this.path, { recursive: true });
   }
 
+  /** Removes the reports that this program made, and nothing else. */
+  async clearReports(): Promise<void> {
+    for (const name of await readdir(this.path)) {
+      if (reportFile.test(name)) await rm(join(this.path, name), { force: true });
+    }
+  }
+
   /**
-   * Removes what this program made, and nothing else.
+   * Removes the embedded database, and nothing else.
    *
    * @throws {ForeignDataError} what stands in the place of the database is none
    * @throws {FolderInUseError} another process works on it
    */
-  async clear(): Promise<void> {
+  async clearStore(): Promise<void> {
     const entries = await readdir(this.store).catch(() => []);
     if (!entries.every((name) => databaseEntry.test(name))) {
       throw new ForeignDataError(
@@ -42,9 +49,6 @@ export class DataFolder {
     }
     if (entries.length > 0) await refuseIfInUse(this.store);
     await rm(this.store, { recursive: true, force: true });
-    for (const name of await readdir(this.path)) {
-      if (reportFile.test(name)) await rm(join(this.path, name), { force: true });
-    }
   }
 }
 

@@ -3,6 +3,7 @@ import { Projections } from '@tidemark/projections';
 import { Sagas, sagaEventType, type SagaView } from '@tidemark/sagas';
 import { Board } from './board.js';
 import { isTold } from './terminal/narration.js';
+import { patience } from './patience.js';
 import type { Screen } from './terminal/screen.js';
 
 /** What a person says to a request for approval. `later` leaves it open. */
@@ -45,30 +46,38 @@ export const follow = async (following: Following): Promise<SagaView> => {
   const { app, backend, researchId, after, screen, signal } = following;
   const down = new AbortController();
   const watch = setInterval(() => {
-    const { status, reasons } = app.health();
-    if (status === 'down') down.abort(new CrewDownError(reasons.join('\n')));
+    const { status, ready, reasons } = app.health();
+    // An application that is not ready waits for its database, and goes on when that is back.
+    if (status === 'down' && ready) down.abort(new CrewDownError(reasons.join('\n')));
   }, 500);
   const ended = AbortSignal.any([signal, down.signal]);
-  try {
+  let seen = after;
+  const look = async (): Promise<SagaView> => {
     let unseen = true;
     // The program reads the same log as the agents do: first what is there, then what comes.
-    for await (const { events, position } of backend.events.subscribe({ after, signal: ended })) {
+    for await (const { events, position } of backend.events.subscribe({ after: seen, signal: ended })) {
       const shown = events.filter((event) => isTold(event) && isOf(researchId, event));
       if (shown.length > 0) {
         const projections = app.get(Projections);
         await projections.waitFor(position);
         screen.show(shown, await projections.of(Board).get(researchId));
       }
-      if (!unseen && !events.some(({ type }) => turns.has(type))) continue;
-      const view = await app.get(Sagas).get('research', researchId);
-      if (view === undefined) continue;
-      unseen = false;
-      if (ends.has(view.status)) return view;
-      const [approval] = view.approvals;
-      if (approval !== undefined && !(await decide(following, approval, ended))) return view;
+      seen = position;
+      if (unseen || events.some(({ type }) => turns.has(type))) {
+        const view = await app.get(Sagas).get('research', researchId);
+        unseen = view === undefined;
+        if (view !== undefined && ends.has(view.status)) return view;
+        const approval = view?.approvals[0];
+        if (view !== undefined && approval !== undefined && !(await decide(following, approval, ended)))
+          return view;
+      }
     }
     ended.throwIfAborted();
     throw new CrewDownError('The log can no longer be followed.');
+  };
+  try {
+    // Whoever follows the log by themselves begins again behind what they have seen, when the database was away.
+    return await patience.execute(look, ended);
   } finally {
     clearInterval(watch);
     screen.rest();

@@ -85,10 +85,13 @@ const finish = (
     return 1;
   }
   say(`${colors.bold('Waiting for a person to approve.')} This command approves and goes on:`);
-  const words = process.argv.filter((word) => word !== '--fresh');
+  const words = process.argv.filter((word) => word !== '--fresh').map(withoutPassword);
   say(`  ${[...words.map(quoted), '--approve'].join(' ')}`);
   return 0;
 };
+
+/** A URL without its password, which is nobody's who looks over a shoulder. */
+const withoutPassword = (word: string): string => word.replace(/^(\w+:\/\/[^:@/]*:)[^@/]*@/, '$1…@');
 
 const quoted = (word: string): string =>
   /^[\w./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -9,6 +9,10 @@ export interface Options {
   readonly question: string;
   /** Absolute path of the folder for all that the program keeps. */
   readonly data: string;
+  /** URL of the PostgreSQL server to keep events in; `undefined` for the embedded database. */
+  readonly backend: string | undefined;
+  /** URL of a Redis that helps it. */
+  readonly redis: string | undefined;
   readonly researchers: number;
   /** Least milliseconds that an agent's work takes; `undefined` leaves it to the screen. */
   readonly pace: number | undefined;
@@ -39,6 +43,8 @@ export const readOptions = (parameters: readonly string[]): Options => {
     .option('--docs <folder>', 'folder of documents (default: the documentation of this repository)')
     .option('--question <text>', 'what to find out', textOf, defaultQuestion)
     .option('--data <folder>', 'where events and reports are kept', '.tidemark/research-crew')
+    .option('--backend <url>', 'keep events in a PostgreSQL server, postgres://user:password@host/database')
+    .option('--redis <url>', 'with --backend: a Redis beside it, redis://host:6379')
     .option('--researchers <number>', 'how many search side by side, from 1 to 16', researchersOf, 3)
     .option(
       '--pace <milliseconds>',
@@ -54,15 +60,19 @@ export const readOptions = (parameters: readonly string[]): Options => {
     .option('--approve', 'publish without asking a person', false)
     .parse(parameters, { from: 'user' });
   const { docs, data, ...rest } = command.opts<
-    Omit<Options, 'shelf' | 'data' | 'fail' | 'pace'> & {
+    Omit<Options, 'shelf' | 'data' | 'backend' | 'redis' | 'fail' | 'pace'> & {
       readonly docs?: string;
       readonly data: string;
+      readonly backend?: string;
+      readonly redis?: string;
       readonly pace?: number;
       readonly fail?: BreakableStep;
     }
   >();
   return {
     ...rest,
+    backend: rest.backend,
+    redis: rest.redis,
     pace: rest.pace,
     fail: rest.fail,
     shelf: docs === undefined ? ownDocumentation : { folder: resolve(docs) },

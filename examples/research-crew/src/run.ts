@@ -1,5 +1,4 @@
 import { deterministicId, type Backend, type CommandMiddleware, type RecordedEvent } from '@tidemark/core';
-import { pglite } from '@tidemark/adapters/pglite';
 import { Projections } from '@tidemark/projections';
 import { Sagas, type SagaView } from '@tidemark/sagas';
 import colors from 'picocolors';
@@ -15,7 +14,9 @@ import { follow, type Following } from './follow.js';
 import { Library } from './library/library.js';
 import { readDocuments } from './library/read-documents.js';
 import type { Options } from './options.js';
+import { patience } from './patience.js';
 import { Reports } from './publishing/reports.js';
+import { chooseStore } from './store.js';
 import { boardTable } from './terminal/board-table.js';
 import { isTold } from './terminal/narration.js';
 import type { Screen } from './terminal/screen.js';
@@ -58,14 +59,19 @@ export const run = async (
   screen.say(`${colors.bold('Mind')}       ${chosen.name}`);
 
   const folder = new DataFolder(options.data);
+  const store = chooseStore(options, folder);
+  screen.say(`${colors.bold('Events')}     in ${store.name}`);
+  const { backend } = store;
   await folder.prepare();
-  if (options.fresh) await folder.clear();
+  if (options.fresh) {
+    await store.clear();
+    await folder.clearReports();
+  }
   const researchId = deterministicId(
     researches,
     JSON.stringify([question, digest, chosen.name, options.fail ?? '']),
   );
   const reports = new Reports(folder.path);
-  const backend = pglite({ folder: folder.store });
   let commands = 0;
   const countCommands: CommandMiddleware = (command, next) => {
     commands += 1;
@@ -93,20 +99,23 @@ export const run = async (
     screen.say('');
     await app.start();
     const startMs = performance.now() - began;
-    await app.send(new AskQuestion({ researchId, question }), {
-      id: deterministicId(researchId, 'ask'),
-      metadata: { correlationId: researchId },
-    });
+    await patience.execute(() =>
+      app.send(new AskQuestion({ researchId, question }), {
+        id: deterministicId(researchId, 'ask'),
+        metadata: { correlationId: researchId },
+      }),
+    );
     const saga = await follow({ app, backend, researchId, after, screen, signal, answer });
     const workMs = performance.now() - began - startMs;
 
-    const events = await eventsOf(backend, researchId);
-    const board = await app.get(Projections).of(Board).get(researchId);
+    const events = await patience.execute(() => eventsOf(backend, researchId));
+    const board = await patience.execute(() => app.get(Projections).of(Board).get(researchId));
+    const story = await patience.execute(() => app.get(Sagas).story('research', researchId));
     const section = (title: string, lines: readonly string[]): void => {
       screen.say(`\n${colors.bold(title)}`);
       for (const line of lines) screen.say(line);
     };
-    section('The story of the saga', storyLines(await app.get(Sagas).story('research', researchId)));
+    section('The story of the saga', storyLines(story));
     section('Who caused what', treeLines(causalTree(events, isTold)));
     // On a terminal it stands there already, as the last picture of the live view.
     if (board !== undefined && !screen.isLive) section('The board', boardTable(board, new Date(), 110));

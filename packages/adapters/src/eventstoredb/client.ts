@@ -1,0 +1,117 @@
+/** A place in the log, as the client has it. */
+export interface ClientPosition {
+  readonly commit: bigint;
+  readonly prepare: bigint;
+}
+
+/** Name and password of a user of the server. */
+export interface EventStoreDbCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** An event as the client takes it. Metadata is bytes, so that it is written as it is. */
+export interface ClientEvent {
+  readonly id: string;
+  readonly contentType: 'application/json';
+  readonly type: string;
+  // The client declares records, lists and text only, but writes whatever JSON can hold.
+  readonly data: Record<string, unknown>;
+  readonly metadata: Uint8Array;
+}
+
+/** An event as the client gives it. */
+export interface ClientRecord {
+  readonly streamId: string;
+  readonly id: string;
+  readonly revision: bigint;
+  readonly type: string;
+  readonly isJson: boolean;
+  readonly data: unknown;
+  readonly metadata?: unknown;
+  readonly created: Date;
+  readonly position?: ClientPosition | undefined;
+}
+
+/** An event that was read; where a link led to it, with the link. */
+export interface ClientResolvedEvent {
+  readonly event?: ClientRecord | undefined;
+  readonly link?: ClientRecord | undefined;
+  readonly commitPosition?: bigint | undefined;
+}
+
+/** What a stream of the client's events is used by. Every readable stream of Node's has it. */
+export interface ClientReadable {
+  readonly readableLength: number;
+  on(event: 'data', listener: (resolved: ClientResolvedEvent) => void): unknown;
+  on(event: 'end' | 'close' | 'caughtUp', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+}
+
+export interface ClientCallOptions {
+  readonly credentials?: EventStoreDbCredentials;
+}
+
+type Revision = bigint | 'any' | 'no_stream' | 'stream_exists';
+
+export interface ClientAppendOptions extends ClientCallOptions {
+  readonly expectedRevision: Revision;
+}
+
+export interface ClientTombstoneOptions extends ClientCallOptions {
+  readonly expectedRevision: bigint | 'any' | 'no_stream';
+}
+
+export interface ClientReadStreamOptions extends ClientCallOptions {
+  readonly direction: 'forwards' | 'backwards';
+  readonly fromRevision: bigint | 'start' | 'end';
+  readonly maxCount: number;
+  readonly resolveLinkTos: boolean;
+}
+
+export interface ClientReadAllOptions extends ClientCallOptions {
+  readonly direction: 'forwards' | 'backwards';
+  readonly fromPosition: ClientPosition | 'start' | 'end';
+  readonly maxCount: number;
+}
+
+/** What the server filters the whole log by. */
+export interface ClientFilter {
+  readonly filterOn: 'streamName' | 'eventType';
+  readonly prefixes: string[];
+  /** After how many events looked at, in units of `maxSearchWindow`, the server tells how far it is. */
+  readonly checkpointInterval: number;
+  readonly maxSearchWindow: number;
+  readonly checkpointReached: (subscription: unknown, position: ClientPosition) => Promise<void>;
+}
+
+export interface ClientSubscribeOptions extends ClientCallOptions {
+  readonly fromPosition: ClientPosition | 'start' | 'end';
+  readonly filter?: ClientFilter;
+}
+
+/**
+ * The part of a client of EventStoreDB that the backend uses. `EventStoreDBClient` of `@eventstore/db-client` has it, and so has
+ * `KurrentDBClient` of `@kurrent/kurrentdb-client`.
+ */
+export interface EventStoreDbClient {
+  appendToStream(
+    stream: string,
+    events: ClientEvent[],
+    options: ClientAppendOptions,
+  ): Promise<{
+    readonly success: boolean;
+    readonly nextExpectedRevision: bigint;
+    readonly position?: ClientPosition | undefined;
+  }>;
+  readStream(
+    stream: string,
+    options: ClientReadStreamOptions,
+  ): ClientReadable & { cancel(): Promise<void> };
+  readAll(options: ClientReadAllOptions): ClientReadable & { cancel(): Promise<void> };
+  subscribeToAll(options: ClientSubscribeOptions): ClientReadable & { unsubscribe(): Promise<void> };
+  tombstoneStream(stream: string, options: ClientTombstoneOptions): Promise<unknown>;
+  dispose(): Promise<void>;
+}

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pglite } from '@tidemark/adapters/pglite';
+import { crew, outcomeIn, writeDocuments } from './crew-process.js';
 
 /** How often processes are killed in all; `KILLS` asks for more. */
 const kills = Number(process.env['KILLS'] ?? 50);
@@ -12,44 +12,6 @@ const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 /** Most kills of one research: after that it may end, so that every stretch of the way is hit. */
 const killsPerResearch = 7;
 const atOnce = 2;
-
-const documents: Readonly<Record<string, string>> = {
-  'workflows.md': `# Workflows
-
-A workflow that is killed goes on where it stopped, because each decision was recorded before it was carried out.
-Steps that were recorded are never done a second time.
-
-## Undoing
-
-Each step brings the command that undoes it. When a step fails for good, the recorded steps are undone in reverse order.
-`,
-  'log.txt': `The log keeps every event in one order. Readers of the log remember how far they came, so a reader
-that is killed goes on from there. Nothing that was recorded in the log is lost when a process is killed.
-`,
-};
-
-/** The program, straight from its sources, as `npm start` runs it. */
-const crew = (docs: string, data: string) =>
-  spawn(
-    process.execPath,
-    [
-      '--import',
-      './test/support/from-source.mjs',
-      'examples/research-crew/src/main.ts',
-      '--approve',
-      '--question',
-      'What becomes of a workflow that is killed, and how are its steps undone?',
-      '--docs',
-      docs,
-      '--data',
-      data,
-    ],
-    {
-      cwd: resolve(import.meta.dirname, '../..'),
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'] },
-    },
-  );
 
 /** When a process dies: so long after its start, or so long after it has written so many lines. */
 interface Death {
@@ -85,32 +47,8 @@ const live = async (docs: string, data: string, death: Death): Promise<boolean> 
   throw new Error(`Seed ${seed}: the program ended with ${end} in ${data}:\n${output}`);
 };
 
-/** All that came of a research: the report, and how often each event was recorded. */
-const outcomeOf = async (data: string) => {
-  const reports = (await readdir(data)).filter((name) => name.includes('report'));
-  const backend = pglite({ folder: join(data, 'events') });
-  const recorded: string[] = [];
-  await backend.open();
-  try {
-    for await (const batch of backend.events.readAll()) {
-      for (const { type, data: event } of batch) {
-        const { partId, part, round, step } = event as {
-          readonly partId?: string;
-          readonly part?: { readonly id: string };
-          readonly round?: number;
-          readonly step?: string;
-        };
-        recorded.push(`${type} ${partId ?? part?.id ?? round ?? step ?? ''}`.trim());
-      }
-    }
-  } finally {
-    await backend.close();
-  }
-  return {
-    reports: await Promise.all(reports.map(async (name) => [name, await readFile(join(data, name), 'utf8')])),
-    recorded: recorded.toSorted(),
-  };
-};
+/** All that came of a research that was kept in the folder. */
+const outcomeOf = (data: string) => outcomeIn(pglite({ folder: join(data, 'events') }), data);
 
 describe('the research crew, killed at any moment', () => {
   let folder = '';
@@ -127,8 +65,7 @@ describe('the research crew, killed at any moment', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tidemark-crew-'));
-    await mkdir(join(folder, 'docs'));
-    for (const [name, text] of Object.entries(documents)) await writeFile(join(folder, 'docs', name), text);
+    await writeDocuments(join(folder, 'docs'));
   });
 
   afterAll(async () => {

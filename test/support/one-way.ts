@@ -8,6 +8,8 @@ const turnMs = 10;
 export class OneWay {
   delayMs = 0;
   bytesPerSecond = Number.POSITIVE_INFINITY;
+  /** Told of what is passed on, right before. */
+  onPass: (chunk: Buffer) => void = () => undefined;
   readonly #to: Socket;
   #last: Promise<void> = Promise.resolve();
   #swallowing = false;
@@ -56,6 +58,7 @@ export class OneWay {
 
   async #pass(chunk: Buffer): Promise<void> {
     if (this.#swallowing || this.#to.destroyed || !this.#to.writable) return;
+    this.onPass(chunk);
     if (chunk.length > this.#bytesLeft) {
       const passed = chunk.subarray(0, this.#bytesLeft);
       this.#bytesLeft = Number.POSITIVE_INFINITY;

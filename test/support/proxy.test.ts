@@ -155,6 +155,16 @@ describe('the proxy', () => {
     expect(echo.got).toContain('half of it');
   });
 
+  it('loses the answer to one request', async () => {
+    const [one, other] = [await asked(), await asked()];
+    const lost = proxy.loseAnswerTo('write it');
+    expect(await ask(one, 'read it')).toBe('read it');
+    one.write('write it');
+    await Promise.all([lost, closed(one)]);
+    expect(echo.got).toContain('write it');
+    expect(await ask(other, 'write it')).toBe('write it');
+  });
+
   it('is a server that is away when its server is', async () => {
     await echo.close();
     const socket = await client();

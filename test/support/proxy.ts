@@ -138,6 +138,29 @@ export class Proxy {
     });
   }
 
+  /**
+   * Lets the next request that contains the text through, and resets its connection when it is answered: it is carried out,
+   * and nobody learns of it.
+   *
+   * @returns settles when that has happened
+   */
+  loseAnswerTo(text: string): Promise<void> {
+    return new Promise((resolve) => {
+      let found = false;
+      for (const { client, server, ways } of this.#pairs) {
+        ways.requests.onPass = (chunk) => {
+          if (found || !chunk.includes(text)) return;
+          found = true;
+          ways.answers.afterBytes(0, () => {
+            for (const socket of [client, server]) leave(socket, 'reset');
+            resolve();
+            return true;
+          });
+        };
+      }
+    });
+  }
+
   /** Everything passes again. Connections that were cut or swallowed stay so. */
   heal(): void {
     this.#swallowing = false;

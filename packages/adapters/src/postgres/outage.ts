@@ -42,13 +42,17 @@ export const isRefusal = (sqlState: string): boolean => /^(?:28|3D|42501)/.test(
 
 /** True for an error behind which the connection is of no more use. */
 export const endsConnection = (error: unknown): boolean =>
-  isServerError(error) ? /^(?:FATAL|PANIC)$/.test(error.severity) : error instanceof Error;
+  !isServerError(error) || /^(?:FATAL|PANIC)$/.test(error.severity);
+
+/** Errors of sockets come from outside of where tests are run, and are no instances of the `Error` in there. */
+const isErrorLike = (error: unknown): error is { readonly message: string } =>
+  typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string';
 
 /** Why something failed, in words that hold no credentials. */
 export const reasonOf = (error: unknown): string => {
   if (isServerError(error)) return `${error.message} (${error.code})`;
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  if (!(error instanceof Error)) return 'unknown error';
+  if (!isErrorLike(error)) return 'unknown error';
   return error.message === '' && 'code' in error ? String(error.code) : error.message;
 };
 

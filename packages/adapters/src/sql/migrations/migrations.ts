@@ -9,6 +9,7 @@ import { logIdentity } from './log-identity.js';
 import { readSafeFunction } from './read-safe.js';
 import { safePositionFunction } from './safe-position.js';
 import { checkpointsTable, collectionsTable, snapshotsTable, timersTable } from './state.js';
+import { uniqueIds } from './unique-ids.js';
 
 /** A step of the database's schema. What is released here is never changed, only followed by further steps. */
 export interface Migration {
@@ -47,4 +48,5 @@ export const migrations: readonly Migration[] = [
     sql: [leasesTable, nodesTable, deadLetterTables, collectionRevisions].join(''),
   },
   { number: 6, name: 'tail', sql: [logIdentity, readSafeFunction].join('') },
+  { number: 7, name: 'unique ids', sql: uniqueIds },
 ];

@@ -37,7 +37,7 @@ export class Writer {
     return amounts.map((amount) => new Entered(books, amount));
   }
 
-  @Apply() entered(_: Entered): void {
+  @Apply(Entered) entered(): void {
     this.entries += 1;
   }
 }

@@ -1,21 +1,19 @@
 import {
   type Class,
-  type Clock,
   type Composition,
   ConfigurationError,
   type Definition,
   definitionsOf,
-  type Health,
   type Lifecycle,
-  ProcessorFailedError,
-  type ProcessorRunner,
   type ProcessorStatus,
   type QueryResult,
 } from '@tidemark/core';
 import type { DocumentProjectionDefinition, ProjectionDefinition, ProjectionMode } from './definition.js';
+import { checkStorable } from './check-storable.js';
 import type { DocumentOf } from './documents/document-of.js';
 import type { FieldPath } from './documents/field-path.js';
-import { ProjectionTimeoutError, RebuildInProgressError, UnknownProjectionError } from './errors.js';
+import { type Entry, type Feed, healthOf, reached, type RunningRebuild, within } from './entries.js';
+import { RebuildInProgressError, UnknownProjectionError } from './errors.js';
 import { Following } from './generations/following.js';
 import { Generations } from './generations/generations.js';
 import type { RebuildProgress } from './generations/progress.js';
@@ -52,25 +50,6 @@ export interface ProjectionStatus {
   readonly rebuild: RebuildProgress | undefined;
 }
 
-interface Entry {
-  readonly generations: Generations;
-  /** What feeds it from the log; none for an inline projection. */
-  readonly feed: Feed | undefined;
-  rebuild: RunningRebuild | undefined;
-}
-
-interface Feed {
-  readonly runner: ProcessorRunner;
-  readonly following: Following;
-  upgrade: Upgrade | undefined;
-}
-
-interface RunningRebuild {
-  readonly controller: AbortController;
-  readonly done: Promise<unknown>;
-  progress: RebuildProgress | undefined;
-}
-
 /** The projections of an application: their read models, and what is done with them. Get it by `app.get(Projections)`. */
 export class Projections {
   readonly #composition: Composition;
@@ -88,7 +67,7 @@ export class Projections {
    * @throws {ConfigurationError} the backend lacks what it needs, or another projection has its name or a table of its
    */
   add(definition: ProjectionDefinition): void {
-    this.#check(definition);
+    checkStorable(definition, this.#composition, this.#entries.values());
     const { mode = 'async', name } = definition;
     if (mode === 'live') return this.#addLive(definition);
     const generations = new Generations(definition, this.#composition);
@@ -264,7 +243,7 @@ export class Projections {
       prepare: (signal) => this.#prepare(signal),
       start: () => this.#start(),
       stop: () => this.#stop(),
-      health: () => this.#health(),
+      health: () => healthOf(this.#entries.values()),
     };
   }
 
@@ -298,25 +277,6 @@ export class Projections {
       // A switch may just have started it again.
       await feed?.runner.stop();
     }
-  }
-
-  #health(): Health {
-    const reasons: string[] = [];
-    for (const { generations, feed, rebuild: running } of this.#entries.values()) {
-      const subject = `projection "${generations.definition.name}"`;
-      const failure = feed?.upgrade?.failure;
-      if (failure !== undefined) {
-        reasons.push(
-          `The new version of ${subject} is built but could not be switched to: ${messageOf(failure)}`,
-        );
-      }
-      if (generations.leftovers !== undefined) {
-        reasons.push(
-          `Old generations of ${subject} could not be dropped: ${messageOf(generations.leftovers)}`,
-        );
-      }
-    }
-    return { status: reasons.length === 0 ? 'up' : 'degraded', reasons };
   }
 
   #entry(target: ProjectionReference): Entry {
@@ -363,29 +323,6 @@ export class Projections {
     });
     return { runner, following: new Following(generations, runner), upgrade: undefined };
   }
-
-  #check(definition: ProjectionDefinition): void {
-    if (definition.model !== 'tables') return;
-    const { backend } = this.#composition;
-    if (!backend.sql) {
-      throw new ConfigurationError(
-        `Projection "${definition.name}" (${definition.definedAt}) writes SQL tables, but the backend "${backend.name}" has no ` +
-          'SQL. Make it a document projection, or run on PGlite or PostgreSQL.',
-      );
-    }
-    for (const { generations } of this.#entries.values()) {
-      const other = generations.definition;
-      const shared =
-        other.model === 'tables'
-          ? other.tables.find((table) => definition.tables.includes(table))
-          : undefined;
-      if (shared === undefined) continue;
-      throw new ConfigurationError(
-        `Projections "${other.name}" (${other.definedAt}) and "${definition.name}" (${definition.definedAt}) both have a ` +
-          `table "${shared}". Rename one.`,
-      );
-    }
-  }
 }
 
 /** The projection that a class or definition describes. */
@@ -394,40 +331,3 @@ const projectionIn = (target: Class | Definition): Definition => {
   if (definition !== undefined) return definition;
   throw new ConfigurationError(`${target.name} is no projection: add @Projection({ name: '…' }) to it.`);
 };
-
-/** Waits for the runner, also across what another process did to its checkpoint. */
-const reached = async (
-  { runner, following }: Feed,
-  position: bigint,
-  leftMs: () => number,
-): Promise<void> => {
-  for (;;) {
-    try {
-      await runner.waitFor(position, { timeoutMs: leftMs() });
-      return;
-    } catch (error) {
-      const { settled } = following;
-      if (settled === undefined || !(error instanceof ProcessorFailedError)) throw error;
-      await settled;
-    }
-  }
-};
-
-const within = async (
-  clock: Clock,
-  timeoutMs: number,
-  done: Promise<void>,
-  projection: string,
-): Promise<void> => {
-  await new Promise<void>((resolve, reject) => {
-    const cancel = clock.after(timeoutMs, () => reject(new ProjectionTimeoutError(projection)));
-    const settle = async (): Promise<void> => {
-      await done;
-      cancel();
-      resolve();
-    };
-    void settle();
-  });
-};
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -3,17 +3,15 @@ import {
   type Composition,
   ConfigurationError,
   type ProcessorDefinition,
-  type RecordedEvent,
-  type ServiceScope,
   type Transaction,
 } from '@tidemark/core';
 import type { ProjectionDefinition } from '../definition.js';
-import { documentStorage } from '../documents/document-storage.js';
 import { deferred } from '../deferred.js';
 import { GenerationConflictError } from '../errors.js';
 import type { ModelStorage } from '../storage.js';
-import { tableStorage } from '../tables/table-storage.js';
+import { storageOf } from './storage-of.js';
 import { ActiveRow } from './active-row.js';
+import { bringIn } from './bring-in.js';
 import { Readers } from './readers.js';
 import {
   type Generation,
@@ -31,9 +29,6 @@ import {
   planStart,
   switched,
 } from './transitions.js';
-
-/** Most events that a hand-over reads at a time. */
-const handOverBatch = 1_000;
 
 /**
  * The generations of one projection, as one process of the application knows and changes them.
@@ -112,7 +107,7 @@ export class Generations {
    * {@link ActiveRow} says; where that shows by a failure, since it was dropped, the read is done again on the new one.
    */
   async read<Result>(work: (generation: number) => Promise<Result>): Promise<Result> {
-    this.#live ?? this.#notStarted();
+    if (this.#live === undefined) this.#notStarted();
     await this.#row.fresh();
     for (;;) {
       const { number } = this.row.active;
@@ -212,7 +207,7 @@ export class Generations {
           position: position ?? 0n,
           previous: position,
         });
-        await this.#bringIn(tx, generation, position ?? 0n, signal);
+        await bringIn(tx, this.#composition.schema, this, generation.number, position ?? 0n, signal);
         await this.storage.activate(tx, generation.number);
         await tx.checkpoints.reset(checkpoint);
         await tx.checkpoints.reset(generationName(name, old));
@@ -282,28 +277,6 @@ export class Generations {
     throw new CheckpointConflictError({ processor, segment: 0, position: 0n, previous: 0n });
   }
 
-  /** Brings all events behind a position into a generation. */
-  async #bringIn(
-    tx: Transaction,
-    { number }: Generation,
-    position: bigint,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { schema } = this.#composition;
-    const { types } = this.definition;
-    const stored = schema.sourceTypes(types);
-    let after = position;
-    for (;;) {
-      signal.throwIfAborted();
-      const read: readonly RecordedEvent[] = await tx.readBehind(after, stored, handOverBatch);
-      const last = read.at(-1);
-      if (last === undefined) return;
-      const events = schema.read(read).filter(({ type }) => types.includes(type));
-      await this.storage.write(tx, number, events, { isReplay: true, signal });
-      after = last.position;
-    }
-  }
-
   /**
    * Makes the place of a generation, with a checkpoint before the first event: from the first moment there is something
    * whose removal fences those who feed it.
@@ -358,14 +331,3 @@ export class Generations {
     );
   }
 }
-
-const storageOf = (definition: ProjectionDefinition, services: ServiceScope): ModelStorage => {
-  switch (definition.model) {
-    case 'documents':
-      return documentStorage(definition, services);
-    case 'tables':
-      return tableStorage(definition, services);
-    default:
-      return definition satisfies never;
-  }
-};

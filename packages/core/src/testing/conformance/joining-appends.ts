@@ -9,6 +9,15 @@ import { numbered, numbersOf } from './event-store-trial.js';
 
 const exclusive = (name: string): TransactionLock => ({ name, mode: 'exclusive' });
 
+/** Something to wait for, and what it waits for. */
+const signalled = () => {
+  const parts: { resolve?: () => void } = {};
+  const promise = new Promise<void>((resolve) => {
+    parts.resolve = resolve;
+  });
+  return { promise, resolve: () => parts.resolve?.() };
+};
+
 /** What else a transaction offers to those who take part in appends: locks, and reads of the log from inside. */
 export const joiningAppends: Chapter<BackendTrial> = {
   name: 'locks and reads of the log in a transaction',
@@ -47,8 +56,7 @@ export const joiningAppends: Chapter<BackendTrial> = {
       async (trial) => {
         const second = await trial.second();
         const order: string[] = [];
-        let isHeld = (): void => {};
-        const held = new Promise<void>((resolve) => (isHeld = resolve));
+        const { promise: held, resolve: isHeld } = signalled();
         const first = trial.backend.transaction(async (tx) => {
           await tx.lock([exclusive(trial.name())]);
           isHeld();

@@ -76,10 +76,14 @@ export const statementError = (error: unknown, server: string): Error => {
 /** The server took the connection and refused it, and will refuse it again. */
 export class ConnectionRefusedError extends StoreUnavailableError {}
 
+/** A pooler refuses so whoever sets a parameter that it was not told of, and will again. All else it says under this code may pass. */
+const isPoolerRefusal = ({ code, message }: ServerError): boolean =>
+  code === '08P01' && message.startsWith('unsupported startup parameter');
+
 /** The error for a connection that could not be made. */
 export const connectError = (error: unknown, server: string): StoreUnavailableError => {
   const message = `PostgreSQL at ${server} could not be reached: ${reasonOf(error)}.`;
-  return isServerError(error) && isRefusal(error.code)
+  return isServerError(error) && (isRefusal(error.code) || isPoolerRefusal(error))
     ? new ConnectionRefusedError(message)
     : new StoreUnavailableError(message);
 };

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { postgres } from '@tidemark/adapters/postgres';
 import { redis, type RedisLayer } from '@tidemark/adapters/redis';
 import type { Backend } from '@tidemark/core';
@@ -38,6 +38,12 @@ describe('faults of Redis', () => {
     await server.close();
   });
 
+  // Empty, and running, whatever the test before has left.
+  beforeEach(async () => {
+    await redisServer.kill();
+    await redisServer.start();
+  });
+
   /** Two processes' worth of writers and readers go on while `act` does what it does; then everything must be right. */
   const while_ = async (act: (rig: Rig) => Promise<void>, url = redisServer.url): Promise<void> => {
     const schema = server.schema();
@@ -67,12 +73,11 @@ describe('faults of Redis', () => {
         keys: (name) => client.keys(`${keyPrefix}:*:${name}`),
       };
       return act(rig);
-    });
+    }).finally(() => client.disconnect());
     const positions = await allPositions(backends[0].events);
     await other.until(positions.at(-1) ?? 0n);
     await other.stop();
     await Promise.all(backends.map((backend) => backend.close()));
-    client.disconnect();
     expect(result).toMatchObject(nothingWrong);
     expect(result.acknowledged).toBeGreaterThan(0);
     expect(other.positions).toEqual(positions);

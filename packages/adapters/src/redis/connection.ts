@@ -123,21 +123,26 @@ const connecting = 'connecting';
 const lookAgainMs = 20;
 const countsForMs = 30_000;
 
-const isTimeout = (error: unknown): boolean =>
-  error instanceof Error && error.message === 'Command timed out';
+/** Errors come from the system, too, and are then not always `instanceof` this realm's Error. */
+const textOf = (error: unknown): string | undefined =>
+  typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string'
+    ? error.message
+    : undefined;
+
+const isTimeout = (error: unknown): boolean => textOf(error) === 'Command timed out';
 
 /** What Redis says of a command begins with a word in capitals; everything else is about the connection. */
-const isConnectionError = (error: unknown): boolean =>
-  !(error instanceof Error) || !/^[A-Z]{2,} /.test(error.message);
+const isConnectionError = (error: unknown): boolean => !/^[A-Z]{2,} /.test(textOf(error) ?? '');
 
 /**
  * Why something failed, without secrets. The errors of ioredis carry the command that failed with all its arguments, the
  * password among them: only their message is passed on.
  */
 export const messageOf = (error: unknown, secrets: readonly string[]): string => {
-  if (!(error instanceof Error)) return 'unknown error';
-  const message = error.message === '' && 'code' in error ? String(error.code) : error.message;
+  const text = textOf(error);
+  const message =
+    text === '' && typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : text;
   return secrets
     .filter((secret) => secret !== '')
-    .reduce((text, secret) => text.replaceAll(secret, '…'), message);
+    .reduce((cleaned, secret) => cleaned.replaceAll(secret, '…'), message ?? 'unknown error');
 };

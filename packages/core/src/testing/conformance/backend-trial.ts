@@ -11,6 +11,11 @@ export interface BackendFixture {
   connect?(): Promise<Backend>;
   /** Lets so many milliseconds pass for the backend. Default: really waits. */
   elapse?(milliseconds: number): Promise<void>;
+  /**
+   * True where a transaction lets all other writes to the state wait until it is over, as with one connection for all.
+   * Default: where the log is not shared either.
+   */
+  readonly oneWriter?: boolean | undefined;
   /** Called after each rule. */
   close(): Promise<void>;
 }
@@ -47,6 +52,11 @@ export class BackendTrial {
     if (backend === undefined) return this.backend;
     this.#opened.push(backend);
     return backend;
+  }
+
+  /** True where a transaction lets all other writes wait. */
+  get oneWriter(): boolean {
+    return this.#fixture.oneWriter ?? !this.backend.events.capabilities.shared;
   }
 
   /** Lets so many milliseconds pass for the backend; really waits where the fixture does not say how. */

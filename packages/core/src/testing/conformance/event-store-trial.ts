@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { EventStore, Subscription, SubscriptionBatch } from '../../log/event-store.js';
+import type { AppendResult, EventStore, Subscription, SubscriptionBatch } from '../../log/event-store.js';
 import type { NewEvent, RecordedEvent } from '../../messages/event.js';
 import { newId } from '../../messages/ids.js';
 import { within } from './patience.js';
@@ -161,6 +161,14 @@ export const identified = (count: number, from = 0): (NewEvent & { readonly id: 
 /** The numbers of {@link numbered} events. */
 export const numbersOf = (events: readonly RecordedEvent[]): unknown[] =>
   events.map((event) => (event.data as { readonly n: number }).n);
+
+/** What an append answered, without the events that a store may have at hand. */
+export const answerOf = ({ stream, version, position, alreadyAppended }: AppendResult): AppendResult => ({
+  stream,
+  version,
+  position,
+  alreadyAppended,
+});
 
 /** All that a read gives; it fails if a batch is empty or too large. */
 export const all = async (

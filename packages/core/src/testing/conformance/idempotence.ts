@@ -5,7 +5,7 @@ import { ConcurrencyError, InvalidArgumentError } from '../../log/errors.js';
 import type { ExpectedVersion } from '../../log/event-store.js';
 import { conflicts, refused } from './assertions.js';
 import { rule, type Chapter } from './conformance.js';
-import { all, identified, numbersOf, type EventStoreTrial } from './event-store-trial.js';
+import { all, answerOf, identified, numbersOf, type EventStoreTrial } from './event-store-trial.js';
 
 const answersRepeated = (expectedVersion: ExpectedVersion, present: number) =>
   rule<EventStoreTrial>(
@@ -19,8 +19,8 @@ const answersRepeated = (expectedVersion: ExpectedVersion, present: number) =>
       await trial.fill(stream, 2, 50);
       const third = await trial.store.append(stream, events, { expectedVersion });
       assert.equal(first.alreadyAppended, false);
-      assert.deepEqual(second, { ...first, alreadyAppended: true });
-      assert.deepEqual(third, second);
+      assert.deepEqual(answerOf(second), answerOf({ ...first, alreadyAppended: true }));
+      assert.deepEqual(answerOf(third), answerOf(second));
       assert.equal(await trial.store.streamVersion(stream), present + 4);
     },
   );
@@ -56,7 +56,7 @@ export const idempotence: Chapter<EventStoreTrial> = {
       const events = identified(3);
       const { position } = await trial.store.append(stream, events);
       const tail = await trial.store.append(stream, events.slice(1), { expectedVersion: 0 });
-      assert.deepEqual(tail, { stream, version: 2, position, alreadyAppended: true });
+      assert.deepEqual(answerOf(tail), { stream, version: 2, position, alreadyAppended: true });
     }),
     rule('ids decide, not data: a repetition does not change what was written', async (trial) => {
       const stream = trial.name();

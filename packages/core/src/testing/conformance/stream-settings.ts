@@ -3,7 +3,7 @@ import { InvalidArgumentError } from '../../log/errors.js';
 import type { StreamMetadata } from '../../log/event-store.js';
 import { refused } from './assertions.js';
 import { rule, type Chapter } from './conformance.js';
-import { all, identified, numbered, numbersOf, type EventStoreTrial } from './event-store-trial.js';
+import { all, answerOf, identified, numbered, numbersOf, type EventStoreTrial } from './event-store-trial.js';
 
 const limits = (what: string, settings: StreamMetadata, expected: readonly number[]) =>
   rule<EventStoreTrial>(`of versions 0 to 9, ${what}`, async (trial) => {
@@ -90,7 +90,7 @@ export const streamSettings: Chapter<EventStoreTrial> = {
       await trial.store.setStreamMetadata(stream, { truncateBefore: 3 });
       assert.equal((await trial.store.findEvent(stream, events[0]?.id ?? ''))?.version, 0);
       const again = await trial.store.append(stream, events, { expectedVersion: 'no-stream' });
-      assert.deepEqual(again, { ...first, alreadyAppended: true });
+      assert.deepEqual(answerOf(again), answerOf({ ...first, alreadyAppended: true }));
     }),
     rule('an append to a stream of which nothing is left goes on with its version', async (trial) => {
       const stream = trial.name();

@@ -76,7 +76,7 @@ describe('the conformance suites on EventStoreDB', () => {
     backendConformance({
       describe,
       it,
-      create: async () => ({ backend, connect: () => open(), close: staysOpen }),
+      create: async () => ({ backend, oneWriter: true, close: staysOpen }),
       async createToClose() {
         const another = await open(makeState());
         return { backend: another, close: () => another.close() };

@@ -101,7 +101,13 @@ export class Appends {
     const events = encodeEvents(append.events, this.#codec);
     this.#checkSize(events);
     const token = newId();
-    const work = new AppendWork(stream, events, this.#records.toClient(events, token), expectedVersion, token);
+    const work = new AppendWork(
+      stream,
+      events,
+      this.#records.toClient(events, token),
+      expectedVersion,
+      token,
+    );
     return work.looks ? this.#inTurn(stream, () => this.#run(work)) : this.#run(work);
   }
 

@@ -106,10 +106,7 @@ export interface EventStoreDbClient {
     readonly nextExpectedRevision: bigint;
     readonly position?: ClientPosition | undefined;
   }>;
-  readStream(
-    stream: string,
-    options: ClientReadStreamOptions,
-  ): ClientReadable & { cancel(): Promise<void> };
+  readStream(stream: string, options: ClientReadStreamOptions): ClientReadable & { cancel(): Promise<void> };
   readAll(options: ClientReadAllOptions): ClientReadable & { cancel(): Promise<void> };
   subscribeToAll(options: ClientSubscribeOptions): ClientReadable & { unsubscribe(): Promise<void> };
   tombstoneStream(stream: string, options: ClientTombstoneOptions): Promise<unknown>;

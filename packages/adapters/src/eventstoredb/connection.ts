@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   ConfigurationError,
   RetrySchedule,
@@ -90,6 +91,8 @@ export class Connection {
 
   async open(): Promise<void> {
     this.#closing = new AbortController();
+    // Every read that is under way listens to it.
+    setMaxListeners(0, this.#closing.signal);
     this.#client = this.#options.client ?? (await this.#connect(this.#options.connectionString ?? ''));
   }
 
@@ -116,7 +119,7 @@ export class Connection {
   async call<Result>(
     what: string,
     work: (client: EventStoreDbClient) => Promise<Result>,
-    signal?: AbortSignal | undefined,
+    signal?: AbortSignal,
   ): Promise<Result> {
     const tries = this.tries();
     for (;;) {

@@ -13,6 +13,11 @@ export class EventStoreDbError extends TidemarkError {
   readonly code = 'eventstoredb';
 }
 
+/** The server did not answer in time, where the client itself would wait for ever. */
+export class NoAnswerError extends Error {
+  readonly type = 'deadline-exceeded';
+}
+
 /** The `type` of an error of the client; the same in all its versions, where classes differ. */
 export const clientErrorType = (error: unknown): string | undefined =>
   error instanceof Error && 'type' in error && typeof error.type === 'string' ? error.type : undefined;
@@ -24,7 +29,8 @@ const unauthenticated = 16;
 const outages = new Set(['unavailable', 'deadline-exceeded', 'cancelled', 'timeout', 'not-leader']);
 
 /** What Node and gRPC say of a connection that broke while something was being written to it. */
-const brokenStream = /write after end|ERR_STREAM|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|socket hang up|Connection dropped|Failed to discover|not ready/i;
+const brokenStream =
+  /write after end|ERR_STREAM|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|socket hang up|Connection dropped|Failed to discover|not ready/i;
 
 /** True for what may work when it is done again; whether it was done is not known. */
 export const isOutage = (error: unknown): boolean => {
@@ -43,9 +49,12 @@ export const storeError = (error: unknown, server: string, what: string): Error 
   if (error instanceof TidemarkError) return error;
   const reason = reasonOf(error);
   if (isOutage(error)) {
-    return new StoreUnavailableError(`EventStoreDB at ${server} could not be reached for ${what}: ${reason}.`, {
-      cause: error,
-    });
+    return new StoreUnavailableError(
+      `EventStoreDB at ${server} could not be reached for ${what}: ${reason}.`,
+      {
+        cause: error,
+      },
+    );
   }
   if (clientErrorType(error) === 'access-denied') {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;

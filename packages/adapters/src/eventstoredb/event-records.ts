@@ -1,4 +1,10 @@
-import { InvalidArgumentError, jsonCodec, type Codec, type EncodedEvent, type RecordedEvent } from '@tidemark/core';
+import {
+  InvalidArgumentError,
+  jsonCodec,
+  type Codec,
+  type EncodedEvent,
+  type RecordedEvent,
+} from '@tidemark/core';
 import type { ClientEvent, ClientRecord, ClientResolvedEvent } from './client.js';
 
 /**
@@ -42,7 +48,9 @@ export class EventRecords {
         );
       }
       const encoded: unknown = JSON.parse(metadata);
-      const { correlationId, causationId, ...others } = isObject(encoded) ? encoded : { [encodedKey]: encoded };
+      const { correlationId, causationId, ...others } = isObject(encoded)
+        ? encoded
+        : { [encodedKey]: encoded };
       const stored = {
         ...others,
         ...(correlationId === undefined ? {} : { [correlationKey]: correlationId }),

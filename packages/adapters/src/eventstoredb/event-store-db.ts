@@ -1,4 +1,10 @@
-import { combineHealth, ConfigurationError, type Backend, type Health, type Transaction } from '@tidemark/core';
+import {
+  combineHealth,
+  ConfigurationError,
+  type Backend,
+  type Health,
+  type Transaction,
+} from '@tidemark/core';
 import { Connection } from './connection.js';
 import { EventStoreDbEventStore } from './event-store.js';
 import type { EventStoreDbOptions } from './options.js';

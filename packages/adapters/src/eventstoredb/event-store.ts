@@ -10,7 +10,6 @@ import {
   ConcurrencyError,
   defaultBatchSize,
   jsonCodec,
-
   UnsupportedError,
   checkAppends,
   type AppendOptions,
@@ -55,7 +54,12 @@ export class EventStoreDbEventStore implements EventStore {
   readonly #subscriptions = new Set<Subscription>();
 
   constructor(connection: Connection, options: EventStoreDbOptions) {
-    const { codec = jsonCodec, maxAppendBytes = 1_048_576, resolveLinks = false, searchHidden = true } = options;
+    const {
+      codec = jsonCodec,
+      maxAppendBytes = 1_048_576,
+      resolveLinks = false,
+      searchHidden = true,
+    } = options;
     const records = new EventRecords(codec);
     this.capabilities = {
       multiStreamAppend: false,

@@ -1,4 +1,10 @@
-import type { ClientPosition, ClientResolvedEvent, ClientSubscribeOptions, EventStoreDbClient } from './client.js';
+import type {
+  ClientPosition,
+  ClientResolvedEvent,
+  ClientSubscribeOptions,
+  EventStoreDbClient,
+} from './client.js';
+import { NoAnswerError } from './errors.js';
 
 /** One thing that a subscription of the server has brought: an event, or word of how far it is. */
 export type FeedItem =
@@ -39,8 +45,9 @@ export class Feed {
       this.#changed();
     });
     this.#subscription.on('error', (error) => this.#fail(error));
-    this.#subscription.on('end', () => this.#fail(undefined));
-    this.#subscription.on('close', () => this.#fail(undefined));
+    for (const ended of ['end', 'close'] as const) {
+      this.#subscription.on(ended, () => this.#fail(new NoAnswerError('the server ended the subscription')));
+    }
   }
 
   /** Why it brings nothing more; `undefined` as long as it does. */
@@ -76,7 +83,7 @@ export class Feed {
   }
 
   close(): void {
-    this.#fail(undefined);
+    this.#fail(new NoAnswerError('the subscription was closed'));
     this.#subscription.unsubscribe().catch(() => undefined);
   }
 

@@ -46,7 +46,7 @@ export class LogReads {
     direction: Direction,
     from: bigint | undefined,
     limit: number,
-    signal?: AbortSignal | undefined,
+    signal?: AbortSignal,
   ): Promise<LogPage> {
     const isForwards = direction === 'forwards';
     // The server takes only positions that are there.
@@ -109,7 +109,7 @@ export class LogReads {
     direction: Direction,
     from: bigint | 'start' | 'end',
     limit: number,
-    signal?: AbortSignal | undefined,
+    signal?: AbortSignal,
   ): Promise<readonly ClientResolvedEvent[]> {
     const { callOptions, closing } = this.#connection;
     return this.#connection.call(

@@ -10,7 +10,8 @@ export interface ServerAddress {
   readonly credentials: EventStoreDbCredentials | undefined;
 }
 
-const form = /^(?:esdb|kurrentdb|kurrent)(?:\+discover)?:\/\/(?:(?<user>[^:/@?]+):(?<password>[^@/?]*)@)?(?<hosts>[^/?@]+)\/?(?:\?(?<query>.*))?$/;
+const form =
+  /^(?:esdb|kurrentdb|kurrent)(?:\+discover)?:\/\/(?:(?<user>[^:/@?]+):(?<password>[^@/?]*)@)?(?<hosts>[^/?@]+)\/?(?:\?(?<query>.*))?$/;
 
 /**
  * Looks into a connection string, before anything connects.
@@ -36,7 +37,8 @@ export const parseAddress = (connectionString: string): ServerAddress => {
   return {
     hosts,
     secure: settings.get('tls')?.toLowerCase() !== 'false',
-    credentials: user === undefined ? undefined : { username: decoded(user), password: decoded(password ?? '') },
+    credentials:
+      user === undefined ? undefined : { username: decoded(user), password: decoded(password ?? '') },
   };
 };
 

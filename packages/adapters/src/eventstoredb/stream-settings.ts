@@ -26,7 +26,7 @@ interface DeletionMark {
   readonly truncateBefore?: number | undefined;
 }
 
-const ownKeys = ['$maxAge', '$maxCount', '$tb', '$cacheControl', '$acl', deletedKey];
+const ownKeys = new Set(['$maxAge', '$maxCount', '$tb', '$cacheControl', '$acl', deletedKey]);
 
 /** Reads and writes the settings of streams. */
 export class StreamSettings {
@@ -38,21 +38,24 @@ export class StreamSettings {
 
   async load(stream: string): Promise<StoredSettings> {
     const { callOptions, closing } = this.#connection;
-    const events = await this.#connection.call(`reading the settings of stream "${stream}"`, async (client) => {
-      const read = client.readStream(`$$${stream}`, {
-        ...callOptions,
-        direction: 'backwards',
-        fromRevision: 'end',
-        maxCount: 1,
-        resolveLinkTos: false,
-      });
-      try {
-        return await readPage(read, [closing]);
-      } catch (error) {
-        if (clientErrorType(error) === 'stream-not-found') return [];
-        throw error;
-      }
-    });
+    const events = await this.#connection.call(
+      `reading the settings of stream "${stream}"`,
+      async (client) => {
+        const read = client.readStream(`$$${stream}`, {
+          ...callOptions,
+          direction: 'backwards',
+          fromRevision: 'end',
+          maxCount: 1,
+          resolveLinkTos: false,
+        });
+        try {
+          return await readPage(read, [closing]);
+        } catch (error) {
+          if (clientErrorType(error) === 'stream-not-found') return [];
+          throw error;
+        }
+      },
+    );
     const event = events[0]?.event;
     if (event === undefined) return { settings: {}, deletedBefore: undefined, revision: -1n };
     return { ...parse(event.data), revision: event.revision };
@@ -108,7 +111,7 @@ const parse = (data: unknown): Omit<StoredSettings, 'revision'> => {
   const stored: Readonly<Record<string, unknown>> = { ...data };
   const mark = isMark(stored[deletedKey]) ? stored[deletedKey] : undefined;
   const truncateBefore = mark === undefined ? number(stored['$tb']) : mark.truncateBefore;
-  const custom = Object.fromEntries(Object.entries(stored).filter(([key]) => !ownKeys.includes(key)));
+  const custom = Object.fromEntries(Object.entries(stored).filter(([key]) => !ownKeys.has(key)));
   const acl = stored['$acl'];
   const settings: StreamMetadata = {
     ...given('maxAge', number(stored['$maxAge'])),
@@ -125,12 +128,17 @@ const format = (
   { maxAge, maxCount, truncateBefore, cacheControl, acl, custom }: StreamMetadata,
   deletedBefore: number | undefined,
 ): Record<string, unknown> => {
-  const taken = Object.keys(custom ?? {}).find((key) => ownKeys.includes(key));
+  const taken = Object.keys(custom ?? {}).find((key) => ownKeys.has(key));
   if (taken !== undefined) {
-    throw new InvalidArgumentError('metadata.custom', `must not have the key "${taken}", which EventStoreDB or the backend uses itself`);
+    throw new InvalidArgumentError(
+      'metadata.custom',
+      `must not have the key "${taken}", which EventStoreDB or the backend uses itself`,
+    );
   }
   const mark: DeletionMark | undefined =
-    deletedBefore === undefined ? undefined : { before: deletedBefore, ...given('truncateBefore', truncateBefore) };
+    deletedBefore === undefined
+      ? undefined
+      : { before: deletedBefore, ...given('truncateBefore', truncateBefore) };
   return {
     ...custom,
     ...given('$maxAge', maxAge),

@@ -28,6 +28,9 @@ export interface SubscriptionParts {
 /** So long nothing comes from the server before it is looked whether there is anything left, in milliseconds. */
 const quietMs = 40;
 
+/** How often it is looked for something new all the same, in milliseconds. */
+const pollMs = 5_000;
+
 /** Most events that are looked at then. */
 const mostLookedAt = 500;
 
@@ -109,7 +112,7 @@ export class EventStoreDbSubscription implements Subscription {
         } catch (error) {
           if (this.#closed) return;
           connection.note(error);
-          if (!isOutage(error) && !isTransient(error)) throw connection.error(error, 'a subscription');
+          if (!isOutage(error)) throw connection.error(error, 'a subscription');
         }
         if (this.#closed) return;
         if (this.#position > before) waits = new RetrySchedule().waits();
@@ -163,7 +166,8 @@ export class EventStoreDbSubscription implements Subscription {
   async #next(feed: Feed): Promise<SubscriptionBatch | undefined> {
     if (feed.failure !== undefined) throw feed.failure.error;
     if (!this.#behind) {
-      await this.#wait(undefined);
+      // Should nobody tell of what came, it is looked for now and then.
+      if (!(await this.#wait(pollMs))) this.#behind = true;
       return undefined;
     }
     return (await this.#isQuiet(feed)) ? this.#look() : undefined;
@@ -224,14 +228,13 @@ export class EventStoreDbSubscription implements Subscription {
   }
 
   /** Waits for something to happen, at most so long. True if something did. */
-  async #wait(milliseconds: number | undefined): Promise<boolean> {
+  async #wait(milliseconds: number): Promise<boolean> {
     if (!this.#news) {
       await new Promise<void>((resolve) => {
-        const cancel =
-          milliseconds === undefined ? undefined : systemClock.after(milliseconds, () => this.#wake?.());
+        const cancel = systemClock.after(milliseconds, () => this.#wake?.());
         this.#wake = () => {
           this.#wake = undefined;
-          cancel?.();
+          cancel();
           resolve();
         };
       });
@@ -241,6 +244,3 @@ export class EventStoreDbSubscription implements Subscription {
     return happened;
   }
 }
-
-/** Errors of a server that is starting, stopping or electing a leader, which the client gives no better name. */
-const isTransient = (error: unknown): boolean => error === undefined;

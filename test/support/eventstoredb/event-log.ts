@@ -64,10 +64,15 @@ export class EventLog {
     return newest === undefined ? {} : parseSettings(newest.data);
   }
 
-  /** Whether a tombstone lies on the stream; on a metadata stream, whether one lies on its stream. */
-  isTombstoned(streamId: string): boolean {
+  /** The tombstone of a stream; of a metadata stream, that of its stream. */
+  tombstoneOf(streamId: string): EventRecord | undefined {
     const owner = isMetaStream(streamId) ? streamId.slice(2) : streamId;
-    return this.#streams.get(owner)?.tombstone !== undefined;
+    return this.#streams.get(owner)?.tombstone;
+  }
+
+  /** Whether the stream was deleted for good. */
+  isTombstoned(streamId: string): boolean {
+    return this.tombstoneOf(streamId) !== undefined;
   }
 
   /** Whether the stream was deleted in a way that lets it be written again. */

@@ -2,6 +2,7 @@ import type { Metadata } from '@grpc/grpc-js';
 import type { AccessControl } from './access-control.js';
 import type { EventLog } from './event-log.js';
 import type { Faults } from './faults.js';
+import type { Groups } from './persistent/groups.js';
 
 /** Where a node is reached. */
 export interface EndPoint {
@@ -19,6 +20,7 @@ export interface Member extends EndPoint {
 /** What all nodes of a cluster share: what is stored. */
 export interface Database {
   readonly log: EventLog;
+  readonly groups: Groups;
   readonly access: AccessControl;
 }
 

@@ -10,6 +10,7 @@ import { softDelete, tombstone } from './delete.js';
 import { Faults } from './faults.js';
 import { Listener } from './listener.js';
 import type { Database, Member, NodeContext } from './node-context.js';
+import { persistentSubscriptions } from './persistent/persistent-service.js';
 import { read } from './read.js';
 import type { Certificate } from './self-signed.js';
 
@@ -109,6 +110,7 @@ export class TestNode {
         tombstone(context, request, caller),
       ),
     });
+    this.#server.addService(services.persistent, persistentSubscriptions(context));
     this.#server.addService(services.features, {
       getSupportedMethods: unary(context, 'features', () => supportedMethods()),
     });

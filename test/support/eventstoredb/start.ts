@@ -5,6 +5,7 @@ import { AccessControl, type User } from './access-control.js';
 import { EventLog } from './event-log.js';
 import type { Database, Member } from './node-context.js';
 import { TestNode } from './node.js';
+import { Groups } from './persistent/groups.js';
 import { type Certificate, selfSigned } from './self-signed.js';
 
 /** What a test may ask of a server. */
@@ -105,7 +106,7 @@ const emptyDatabase = (secure: boolean, users: readonly User[] | undefined): Dat
   const data = Buffer.from(JSON.stringify({ $maxAge: 2_592_000, $acl: acl }));
   const metadata = { type: '$metadata', isJson: true, data, metadata: new Uint8Array() };
   log.append('$$$scavenges', 'any', [{ id: '6e5f0b6e-4c39-4f0e-8f0a-1f8a2f2d7c11', ...metadata }]);
-  return { log, access };
+  return { log, access, groups: new Groups(log) };
 };
 
 const writeCertificate = async (certificate: Certificate) => {

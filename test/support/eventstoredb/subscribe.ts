@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { streams } from './definitions.js';
 import type { EventFilter } from './event-filter.js';
 import type { EventRecord } from './event-record.js';
-import { READ_BATCH, readAllForwards, resolve, visible } from './log-reader.js';
+import { READ_BATCH, readAllForwards, resolve, unreadable, visible } from './log-reader.js';
 import type { Caller, NodeContext } from './node-context.js';
 import { streamDeleted } from './rpc-errors.js';
 import { eventResponse } from './wire.js';
@@ -88,7 +88,11 @@ export const subscribeToStream = async (
   let live = false;
   while (true) {
     const length = log.events.length;
-    if (log.isTombstoned(streamId)) throw streamDeleted(streamId);
+    const tombstone = log.tombstoneOf(streamId);
+    if (tombstone !== undefined) {
+      await send(target, tombstone);
+      throw streamDeleted(streamId);
+    }
     const news = visible(log, streamId).filter(({ revision }) => revision > after);
     for (const event of news) {
       await send(target, event);
@@ -99,8 +103,11 @@ export const subscribeToStream = async (
       await target.write(new streams.ReadResp().setFellBehind(new streams.ReadResp.FellBehind()));
     }
     if (log.events.length > length) continue;
-    if (!live) await target.write(new streams.ReadResp().setCaughtUp(new streams.ReadResp.CaughtUp()));
-    live = true;
+    // As the real server (23.10) does, of a stream that is not there it is said only once it is.
+    const absent = unreadable(log, streamId) !== undefined;
+    if (!live && !absent)
+      await target.write(new streams.ReadResp().setCaughtUp(new streams.ReadResp.CaughtUp()));
+    live ||= !absent;
     await Promise.race([log.grown(length, caller.signal), behind.next()]);
   }
 };

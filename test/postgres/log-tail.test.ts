@@ -23,7 +23,8 @@ interface Rig {
   readonly statements: () => number;
 }
 
-const using = async (work: (rig: Rig) => Promise<void>, pollMs?: number): Promise<void> => {
+/** @param wakeUps false for no looks but those that this process asks for */
+const using = async (work: (rig: Rig) => Promise<void>, pollMs?: number, wakeUps = true): Promise<void> => {
   const schema = server?.schema() ?? '';
   const pool = new Pool({ connectionString });
   // What breaks while nobody uses it.
@@ -38,7 +39,7 @@ const using = async (work: (rig: Rig) => Promise<void>, pollMs?: number): Promis
       },
     });
   });
-  const backend = postgres({ pool, schema, pollMs });
+  const backend = postgres({ pool, schema, pollMs, transactionPooler: !wakeUps });
   const client = new Client({ connectionString });
   await backend.open();
   await client.connect();
@@ -78,17 +79,21 @@ const types = (index: number): readonly string[] | undefined => (index % 2 === 0
 
 describe('the tail of the log', () => {
   it('costs two statements an append, one of them the append, however many follow it', () =>
-    using(async ({ backend, statements }) => {
-      const all = Array.from({ length: 100 }, (_, index) => puller(backend, types(index)));
-      await Promise.all(all.map((one) => one.next()));
-      const before = statements();
-      const seen = Promise.all(all.map((one) => one.upTo(1n)));
-      await backend.events.append('a', [event]);
-      expect((await seen).map((positions) => positions.length)).toEqual(
-        all.map((_, index) => 1 - (index % 2)),
-      );
-      expect(statements() - before).toBe(2);
-    }, never));
+    using(
+      async ({ backend, statements }) => {
+        const all = Array.from({ length: 100 }, (_, index) => puller(backend, types(index)));
+        await Promise.all(all.map((one) => one.next()));
+        const before = statements();
+        const seen = Promise.all(all.map((one) => one.upTo(1n)));
+        await backend.events.append('a', [event]);
+        expect((await seen).map((positions) => positions.length)).toEqual(
+          all.map((_, index) => 1 - (index % 2)),
+        );
+        expect(statements() - before).toBe(2);
+      },
+      never,
+      false,
+    ));
 
   it('100 subscriptions that have nothing to do ask the database once per poll, all together', async () => {
     const pollMs = 20;
@@ -130,7 +135,7 @@ describe('the tail of the log', () => {
       const append = `SELECT ${schema}.append_one('a', -2, false, ARRAY[gen_random_uuid()], ARRAY['T'], ARRAY[1], ARRAY['1'::json], ARRAY['{}'::json], NULL)`;
       await writer.query('SELECT pg_advisory_lock(77), pg_advisory_lock(78)');
       const looking = client.query<{ readonly o_position: string }>(
-        `SELECT * FROM ${schema}.read_safe(0, 10)`,
+        `SELECT * FROM ${schema}.read_safe(0, 10, true)`,
       );
       // It waits at the first place: its statement has begun, and with it the only snapshot of a function that has one.
       const waits = async (key: number): Promise<void> => {
@@ -173,7 +178,7 @@ describe('the tail of the log', () => {
     using(async ({ client, schema }) => {
       for (const level of ['REPEATABLE READ', 'SERIALIZABLE']) {
         await client.query(`BEGIN ISOLATION LEVEL ${level}`);
-        await expect(client.query(`SELECT * FROM ${schema}.read_safe(0, 10)`)).rejects.toMatchObject({
+        await expect(client.query(`SELECT * FROM ${schema}.read_safe(0, 10, true)`)).rejects.toMatchObject({
           code: '25000',
         });
         await client.query('ROLLBACK');
@@ -184,7 +189,7 @@ describe('the tail of the log', () => {
     using(async ({ backend, client, schema }) => {
       for (let n = 0; n < 4; n++) await backend.events.append('a', [event]);
       await client.query(`SELECT ${schema}.archive_events(0, 4, NULL, 10)`);
-      const { rows } = await client.query(`SELECT o_position FROM ${schema}.read_safe(1, 10)`);
+      const { rows } = await client.query(`SELECT o_position FROM ${schema}.read_safe(1, 10, false)`);
       expect(rows.map(({ o_position }: { readonly o_position: string }) => o_position)).toEqual([
         '4',
         '2',

@@ -75,7 +75,7 @@ export class SqlEventStore implements EventStore {
   ) {
     this.capabilities = capabilities;
     this.#driver = driver;
-    this.#tail = new LogTail(driver, names, { relay, pollMs });
+    this.#tail = new LogTail(driver, names, { relay, pollMs, mayChange: capabilities.shared });
     this.#safe = new SafePosition(driver, names);
     this.#codec = codec;
     this.functions = new AppendFunctions(names, clock);
@@ -114,7 +114,8 @@ export class SqlEventStore implements EventStore {
     const [first] = encoded;
     if (encoded.length === 1 && first !== undefined) return [await this.#queue.append(first)];
     const results = await this.#atomically(encoded);
-    this.announce(results.at(-1)?.position);
+    // Positions need not be in the order of the appends.
+    this.announce(results.reduce((last, { position }) => (position > last ? position : last), 0n));
     return results;
   }
 

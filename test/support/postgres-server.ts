@@ -18,6 +18,10 @@ export interface TestServer {
 export interface OwnTestServer extends TestServer {
   /** Kills the server as `kill -9` does. */
   kill(): Promise<void>;
+  /** Shuts it down: `fast` ends sessions in good order, `immediate` leaves recovery to the next start. */
+  shutDown(mode: 'fast' | 'immediate'): Promise<void>;
+  /** Lets no file grow beyond 16 MB, as if the disk was full; or lifts that again. Needs `prlimit` of util-linux. */
+  setFull(full: boolean): Promise<void>;
   /** Starts it again, on the same port and data. */
   start(): Promise<void>;
 }
@@ -76,6 +80,8 @@ const startGuardian = async (
     connectionString: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     schema: newSchema,
     kill: () => tell('kill'),
+    shutDown: (mode) => tell(mode),
+    setFull: (full) => tell(full ? 'full' : 'room'),
     start: () => tell('start'),
     async close() {
       guardian.stdin.end();

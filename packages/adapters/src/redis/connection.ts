@@ -25,6 +25,8 @@ export class Connection {
   /** The last failure of each kind of work, and of connecting, and when it was. */
   readonly #troubles = new Map<string, { readonly text: string; readonly at: number }>();
   #client: RedisClient | undefined;
+  /** The client, while its connection is being ended because it hangs. */
+  #ending: RedisClient | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -60,6 +62,7 @@ export class Connection {
       this.#troubles.delete(connecting);
     });
     client.on('close', () => {
+      this.#ending = undefined;
       if (this.#client === client && !this.#troubles.has(connecting)) {
         this.#set(connecting, 'the connection was lost');
       }
@@ -93,7 +96,10 @@ export class Connection {
       this.#options.counters.errors += 1;
       if (isConnectionError(error)) {
         this.#note(connecting, error);
-        if (isTimeout(error)) client.disconnect(true);
+        if (isTimeout(error) && this.#ending !== client) {
+          this.#ending = client;
+          client.disconnect(true);
+        }
       } else {
         this.#note(kind, error);
       }

@@ -44,18 +44,8 @@ export const holds = (visible: number | undefined, expected: ExpectedVersion): b
   }
 };
 
-/** What the server is asked to expect where the stream was not looked at. `undefined`: it must be looked at. */
-const unseenRevision = (expected: ExpectedVersion): Revision | undefined => {
-  switch (expected) {
-    case 'any':
-      return 'any';
-    case 'no-stream':
-    case -1:
-      return 'no_stream';
-    default:
-      return undefined;
-  }
-};
+/** How long it is trusted that a stream which was read is not soft-deleted, in milliseconds: from loading to appending. */
+const trustedMs = 1_000;
 
 /**
  * Appends. The server's own words are near to ours, but not the same: it takes a version of a soft-deleted stream for good, knows
@@ -108,7 +98,8 @@ export class Appends {
       expectedVersion,
       token,
     );
-    return work.looks ? this.#inTurn(stream, () => this.#run(work)) : this.#run(work);
+    const runs = (): Promise<AppendResult> => this.#run(work);
+    return expectedVersion === 'any' && !work.isIdentified ? runs() : this.#inTurn(stream, runs);
   }
 
   async #run(work: AppendWork): Promise<AppendResult> {
@@ -161,7 +152,7 @@ export class Appends {
 
   async #decide(work: AppendWork): Promise<Decision> {
     const { stream, expected, looks } = work;
-    const unseen = looks ? undefined : unseenRevision(expected);
+    const unseen = looks ? undefined : this.#unseenRevision(work);
     if (unseen !== undefined) return { kind: 'send', revision: unseen };
     const view = await this.#views.look(stream);
     const ids = work.searchedIds;
@@ -169,6 +160,20 @@ export class Appends {
     if (places.size > 0) return this.#decideKnown(work, view, places);
     if (!holds(view.visible, expected)) throw new ConcurrencyError(stream, expected, view.visible);
     return { kind: 'send', revision: view.last === undefined ? 'no_stream' : BigInt(view.last) };
+  }
+
+  /**
+   * What the server is asked to expect where the stream need not be looked at: to be new, anything where no ids were given, or
+   * to be as it was read a moment ago, without these ids.
+   */
+  #unseenRevision({ stream, expected, searchedIds }: AppendWork): Revision | undefined {
+    if (expected === 'no-stream' || expected === -1) return 'no_stream';
+    if (expected === 'any' && searchedIds.length === 0) return 'any';
+    const known = this.#known.get(stream);
+    if (known === undefined || known.from > 0 || Date.now() - known.seenAt > trustedMs) return undefined;
+    if (searchedIds.some((id) => known.byId.has(id))) return undefined;
+    const last = known.next - 1;
+    return typeof expected !== 'number' || expected === last ? BigInt(last) : undefined;
   }
 
   /** Some of the events are there: all of them, side by side and at their place, or it is a conflict. */
@@ -290,8 +295,8 @@ export class Appends {
 
 /** One append on its way. */
 class AppendWork {
-  /** True if the stream must be looked at before it is sent. */
-  looks: boolean;
+  /** True if the stream must be looked at before it is sent, whatever is known of it. */
+  looks = false;
   /** How often the server has refused what was decided on. */
   refusals = 0;
   /** True if a try has failed that may have been written all the same. */
@@ -306,7 +311,6 @@ class AppendWork {
     readonly token: string,
   ) {
     this.#idsGiven = events.some(({ idGiven }) => idGiven);
-    this.looks = this.#idsGiven || unseenRevision(expected) === undefined;
   }
 
   /** True if its ids may be in the stream, so that an answer may be that of another append of the same. */

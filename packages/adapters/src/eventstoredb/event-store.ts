@@ -237,6 +237,7 @@ export class EventStoreDbEventStore implements EventStore {
   async deleteStream(stream: string, options: AppendOptions = {}): Promise<void> {
     for (;;) {
       const { last, visible } = await this.#expect(stream, options);
+      this.#known.distrust(stream);
       if (visible === undefined || last === undefined) return;
       const stored = await this.#settings.load(stream);
       if (await this.#settings.replace(stream, { ...stored, deletedBefore: last + 1 })) return;

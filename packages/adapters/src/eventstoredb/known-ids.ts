@@ -16,6 +16,8 @@ export class StreamIds {
   /** The version behind the stretch. */
   next: number;
   readonly byId = new Map<string, Place>();
+  /** When events of the stream were read or appended last, by the machine's clock in milliseconds. */
+  seenAt = 0;
 
   constructor(from: number) {
     this.from = from;
@@ -55,12 +57,19 @@ export class KnownIds {
     }
     // What lies between was hidden before it was seen.
     if (first.version > ids.next) ids.from = first.version;
+    ids.seenAt = Date.now();
     for (const { id, version, position } of events) {
       if (version < ids.next) continue;
       this.#add(ids, id, { version, position });
       ids.next = version + 1;
     }
     this.#trim(stream);
+  }
+
+  /** The stream is no longer as it was when it was read. */
+  distrust(stream: string): void {
+    const ids = this.#streams.get(stream);
+    if (ids !== undefined) ids.seenAt = 0;
   }
 
   /** Takes in all events before the stretch that is known. */

@@ -90,7 +90,7 @@ describe('faults of Redis', () => {
       await until(() => layers.some((layer) => layer.relay.follows));
       await more(300);
       await until(() => layers.some((layer) => layer.counters().received > 0));
-      expect(layers.map((layer) => layer.relay.leads).sort()).toEqual([false, true]);
+      expect(layers.filter((layer) => layer.relay.leads)).toHaveLength(1);
     });
   }, 60_000);
 

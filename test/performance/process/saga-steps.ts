@@ -34,13 +34,19 @@ interface DoPart {
   readonly data: { readonly jobId: string; readonly part: number };
 }
 
+type JobEvent =
+  | { readonly type: 'job.requested'; readonly data: JobRequested }
+  | { readonly type: 'job.part-done'; readonly data: PartDone };
+
 const job = decider({
   name: 'job',
   commands: ['job.request', 'job.do-part'],
   initialState: () => 0,
-  decide: ({ type, data }: RequestJob | DoPart) =>
-    type === 'job.request' ? new JobRequested(data.jobId) : new PartDone(data.jobId, data.part),
-  evolve: (parts, _: JobRequested | PartDone) => parts + 1,
+  decide: (command: RequestJob | DoPart): JobEvent =>
+    command.type === 'job.request'
+      ? { type: 'job.requested', data: { jobId: command.data.jobId } }
+      : { type: 'job.part-done', data: { jobId: command.data.jobId, part: command.data.part } },
+  evolve: (parts: number, event: JobEvent) => (event.type === 'job.part-done' ? parts + 1 : parts),
   target: ({ data }) => data.jobId,
 });
 

@@ -73,7 +73,9 @@ export const startTestEventStoreDb = async (options: StartOptions = {}): Promise
     leader ??= node;
   }
   const urlOf = (of: readonly TestNode[]): string => {
-    const hosts = of.map(({ port }) => `127.0.0.1:${port}`).join(',');
+    // TLS asks for a name; the protocol's other ways do without looking one up.
+    const host = secure ? 'localhost' : '127.0.0.1';
+    const hosts = of.map(({ port }) => `${host}:${port}`).join(',');
     const user = secure ? 'admin:changeit@' : '';
     const tls = authority === undefined ? 'tls=false' : `tls=true&tlsCAFile=${authority.file}`;
     return `esdb://${user}${hosts}?${tls}`;

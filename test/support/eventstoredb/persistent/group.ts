@@ -105,25 +105,13 @@ export class Group {
   update(settings: Omit<GroupSettings, 'filter'>): void {
     this.#settings = { ...settings, filter: this.#settings.filter };
     this.#strategy = strategyOf(settings.strategy);
-    this.#dropAll(
-      this.error(
-        status.CANCELLED,
-        'persistent-subscription-dropped',
-        (group, source) => `Subscription group ${group} on stream ${source} was dropped.`,
-      ),
-    );
+    this.#dropAll();
   }
 
   /** Ends the group. */
   delete(): void {
     this.#stopWatching();
-    this.#dropAll(
-      this.error(
-        status.NOT_FOUND,
-        'persistent-subscription-does-not-exist',
-        (group, source) => `Subscription group ${group} on stream ${source} does not exist.`,
-      ),
-    );
+    this.#dropAll();
     for (const timer of this.#timers.values()) clearTimeout(timer);
   }
 
@@ -133,7 +121,12 @@ export class Group {
     return groupError(code, exception, say(group, source), source, group);
   }
 
-  #dropAll(error: RpcError): void {
+  #dropAll(): void {
+    const error = this.error(
+      status.CANCELLED,
+      'persistent-subscription-dropped',
+      (group, source) => `Subscription group ${group} on stream ${source} was dropped.`,
+    );
     for (const consumer of this.consumers.splice(0)) {
       for (const message of consumer.inFlight.values()) this.#again(message);
       consumer.inFlight.clear();

@@ -8,6 +8,8 @@ import type { GroupKey, GroupSettings } from './group-settings.js';
 export class Groups {
   readonly #log: EventLog;
   readonly #groups = new Map<string, Group>();
+  /** What has ever had a group: the server remembers it when the last one is gone. */
+  readonly #sources = new Set<string>();
 
   constructor(log: EventLog) {
     this.#log = log;
@@ -21,6 +23,7 @@ export class Groups {
       const details = `Subscription group ${group} on stream ${source} exists.`;
       throw groupError(status.ALREADY_EXISTS, 'persistent-subscription-exists', details, source, group);
     }
+    this.#sources.add(source);
     this.#groups.set(name, new Group(this.#log, key, settings));
   }
 
@@ -37,12 +40,12 @@ export class Groups {
     this.#groups.delete(nameOf(key));
   }
 
-  /** All groups, or those of one source, of which there has to be one. */
+  /** All groups, or those of one source, which must have had one at some time. */
   list(source: string | undefined): readonly Group[] {
     const found = [...this.#groups.values()].filter(
       ({ key }) => source === undefined || key.source === source,
     );
-    if (source !== undefined && found.length === 0) throw missing({ source, group: '' });
+    if (source !== undefined && !this.#sources.has(source)) throw missing({ source, group: '' });
     return found;
   }
 }

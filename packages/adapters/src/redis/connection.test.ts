@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { messageOf } from './connection.js';
 import { FakeClient, fakeConnection } from './fake-redis.test-support.js';
-import { Connection } from './connection.js';
+import { Connection, messageOf } from './connection.js';
 import { noCounts } from './counters.js';
 
 describe('a connection to Redis', () => {

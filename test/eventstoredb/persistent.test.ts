@@ -69,7 +69,7 @@ const consume = (stream: string, bufferSize = 10) => {
 };
 
 const numberOf = (message: { event?: { data: unknown } | undefined }): number =>
-  (message.event?.data as { n: number }).n;
+  (message.event?.data as { n: number } | undefined)?.n ?? Number.NaN;
 
 const thrown = async (action: Promise<unknown>): Promise<unknown> => {
   try {
@@ -105,7 +105,8 @@ describe('managing groups', () => {
       group,
     );
     expect({ settings, eventSource, groupName }).toMatchObject({
-      ...{ eventSource: stream, groupName: group },
+      eventSource: stream,
+      groupName: group,
       settings: { maxRetryCount: 3, messageTimeout: 4_000, consumerStrategyName: 'Pinned', startFrom: START },
     });
     const listed = await client.listPersistentSubscriptionsToStream(stream);
@@ -279,7 +280,7 @@ describe('sharing', () => {
     const got = await Promise.all(
       consumers.map(async ({ next }) => [numberOf(await next()), numberOf(await next())]),
     );
-    expect(got.sort(([a = 0], [b = 0]) => a - b)).toEqual([
+    expect(got.toSorted(([a = 0], [b = 0]) => a - b)).toEqual([
       [0, 1],
       [2, 3],
     ]);
@@ -310,7 +311,7 @@ describe('sharing', () => {
       () => Promise.resolve(count),
       (seen) => seen === 40,
     );
-    expect([...got.keys()].sort()).toEqual(Array.from({ length: 8 }, (_, n) => `${prefix}-${n}`));
+    expect([...got.keys()].toSorted()).toEqual(Array.from({ length: 8 }, (_, n) => `${prefix}-${n}`));
     expect([...got.values()].map(({ size }) => size)).toEqual(Array(8).fill(1));
     await Promise.all(consumers.map((subscription) => subscription.unsubscribe()));
     await client.deletePersistentSubscriptionToAll(name);

@@ -51,7 +51,7 @@ type Options = Parameters<Client['readStream']>[1];
 const numbersOf = async (streamId: string, options?: Options): Promise<number[]> => {
   const found: number[] = [];
   for await (const { event } of client.readStream(streamId, options ?? {})) {
-    found.push((event?.data as { n: number }).n);
+    found.push((event?.data as { n: number } | undefined)?.n ?? Number.NaN);
   }
   return found;
 };
@@ -226,7 +226,11 @@ describe('reading a stream', () => {
   it('keeps what a client says in metadata', async () => {
     const stream = newStream();
     const metadata: StreamMetadata<{ own: string }> = {
-      ...{ maxAge: 60, maxCount: 7, truncateBefore: 1, cacheControl: 3, own: 'yes' },
+      maxAge: 60,
+      maxCount: 7,
+      truncateBefore: 1,
+      cacheControl: 3,
+      own: 'yes',
       acl: { readRoles: ['admin'], writeRoles: ['$all'] },
     };
     await client.setStreamMetadata<{ own: string }>(stream, metadata);
@@ -305,10 +309,7 @@ describe('reading $all', () => {
     expect(await revisions(stream, { fromPosition })).toEqual([1n, 2n]);
     expect(await revisions(stream, { fromPosition, direction: BACKWARDS })).toEqual([0n]);
     expect(await revisions(stream, { fromPosition, maxCount: 1 })).toEqual([1n]);
-    expect(await revisions(stream, { fromPosition: END, direction: BACKWARDS, maxCount: 2 })).toEqual([
-      2n,
-      1n,
-    ]);
+    expect(await revisions(stream, { fromPosition: END, direction: BACKWARDS })).toEqual([2n, 1n, 0n]);
     expect(await revisions(stream, { fromPosition: END })).toEqual([]);
     expect(await revisions(stream, { fromPosition: START, direction: BACKWARDS })).toEqual([]);
   });
@@ -336,7 +337,9 @@ describe('links', () => {
     const links = newStream('links');
     await client.appendToStream(target, numbered(2));
     const link = (to: string) => ({
-      ...{ id: randomUUID(), type: '$>', contentType: 'application/octet-stream' as const },
+      id: randomUUID(),
+      type: '$>',
+      contentType: 'application/octet-stream' as const,
       data: Buffer.from(to),
     });
     await client.appendToStream(links, [link(`1@${target}`), link(`7@${target}`)] as never);
@@ -433,18 +436,22 @@ describe('subscribing', () => {
     const last = await client.appendToStream(newStream(), numbered(100));
     const checkpoints: bigint[] = [];
     const filter = streamNameFilter({
-      ...{ prefixes: ['nothing has this prefix'], maxSearchWindow: 10, checkpointInterval: 2 },
+      prefixes: ['nothing has this prefix'],
+      maxSearchWindow: 10,
+      checkpointInterval: 2,
       checkpointReached: async (_, { commit }) => void checkpoints.push(commit),
     });
     const subscription = client.subscribeToAll({ fromPosition: position ?? START, filter });
     subscription.on('data', () => {});
     await once(subscription, 'caughtUp');
-    expect(checkpoints.length).toBe(5);
-    expect(checkpoints).toEqual([...checkpoints].sort((a, b) => Number(a - b)));
+    // A real server may have others write to it meanwhile.
+    const before = checkpoints.length;
+    expect(before).toBeGreaterThanOrEqual(5);
+    expect(checkpoints).toEqual(checkpoints.toSorted((a, b) => Number(a - b)));
     const live = await client.appendToStream(newStream(), numbered(20));
-    while (checkpoints.length < 6) await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(checkpoints[5]).toBeGreaterThan(last.position?.commit ?? 0n);
-    expect(checkpoints[5]).toBeLessThanOrEqual(live.position?.commit ?? 0n);
+    while (checkpoints.length === before) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(checkpoints[before]).toBeGreaterThan(last.position?.commit ?? 0n);
+    expect(checkpoints[before]).toBeLessThanOrEqual(live.position?.commit ?? 0n);
     await subscription.unsubscribe();
   });
 

@@ -52,8 +52,8 @@ export class AccessControl {
     if (user === undefined) throw accessDenied();
     if (user.groups.includes('$admins')) return;
     const permitted = this.#permitted(action, streamId);
-    const own = [user.name, ...user.groups, '$all'];
-    if (!permitted.some((role) => own.includes(role))) throw accessDenied();
+    const own = new Set([user.name, ...user.groups, '$all']);
+    if (!permitted.some((role) => own.has(role))) throw accessDenied();
   }
 
   /** Throws unless the caller may manage persistent subscriptions. */
@@ -82,5 +82,7 @@ const keyOf = (action: Action, meta: boolean): keyof Acl => {
       return '$w';
     case 'delete':
       return '$d';
+    default:
+      return action satisfies never;
   }
 };

@@ -59,6 +59,8 @@ export const append = (
       }
       return new messages.AppendResp().setSuccess(success);
     }
+    default:
+      return outcome satisfies never;
   }
 };
 

@@ -131,6 +131,8 @@ const answerOf = (streamId: string, expected: ExpectedRevision, outcome: WriteOu
       }
       return response(streamId).setSuccess(success);
     }
+    default:
+      return outcome satisfies never;
   }
 };
 

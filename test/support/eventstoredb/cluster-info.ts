@@ -9,7 +9,7 @@ export const supportedMethods = () => {
   const methods = [services.streams, services.persistent].flatMap((service) =>
     Object.values(service).flatMap((method) => {
       if (typeof method !== 'object' || !('path' in method)) return [];
-      const [, serviceName = '', methodName = ''] = String(method.path).toLowerCase().split('/');
+      const [, serviceName = '', methodName = ''] = method.path.toLowerCase().split('/');
       const supported = new features.SupportedMethod();
       supported.setServiceName(serviceName).setMethodName(methodName);
       return [supported.setFeaturesList(featuresOf(serviceName, methodName))];

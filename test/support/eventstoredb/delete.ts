@@ -54,6 +54,8 @@ const remove = (
     }
     case 'written':
       return `${outcome.position ?? 0n}`;
+    default:
+      return outcome satisfies never;
   }
 };
 

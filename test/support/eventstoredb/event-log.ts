@@ -119,8 +119,15 @@ export class EventLog {
     if (refusal !== undefined) return refusal;
     const nothing = new Uint8Array();
     const record: EventRecord = {
-      ...{ streamId, id, type: '$streamDeleted', isJson: false, data: nothing, metadata: nothing },
-      ...{ revision: DELETED_REVISION, position: this.#advance(96), created: Date.now() },
+      streamId,
+      id,
+      type: '$streamDeleted',
+      isJson: false,
+      data: nothing,
+      metadata: nothing,
+      revision: DELETED_REVISION,
+      position: this.#advance(96),
+      created: Date.now(),
     };
     this.#events.push(record);
     this.#of(streamId).tombstone = record;
@@ -150,6 +157,8 @@ export class EventLog {
         return { kind: 'wrong-expected-version', revision: this.#head(streamId).revision };
       case 'idempotent':
         return { kind: 'written', revision: decision.last.revision, position: decision.last.position };
+      default:
+        return decision satisfies never;
     }
   }
 
@@ -168,7 +177,11 @@ export class EventLog {
   #writeMetadata(streamId: string, data: Uint8Array): EventRecord {
     const metadata = new Uint8Array();
     return this.#write(metaStreamOf(streamId), {
-      ...{ id: randomUUID(), type: '$metadata', isJson: true, data, metadata },
+      id: randomUUID(),
+      type: '$metadata',
+      isJson: true,
+      data,
+      metadata,
     });
   }
 

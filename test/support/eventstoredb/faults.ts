@@ -99,5 +99,7 @@ export const meet = async (fault: Fault | undefined, signal: AbortSignal): Promi
       return { after: fault.messages, drop: true };
     case 'end-after':
       return { after: fault.messages, drop: false };
+    default:
+      return fault satisfies never;
   }
 };

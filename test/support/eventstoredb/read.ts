@@ -62,7 +62,8 @@ const startOfAll = (options: Options): bigint | 'start' | 'end' => {
   return position === undefined ? 'start' : BigInt(position);
 };
 
-const backwards = (options: Options): boolean => options.getReadDirection() === 1;
+const backwards = (options: Options): boolean =>
+  options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS;
 
 const ofStream = (
   context: NodeContext,
@@ -92,7 +93,7 @@ const ofAll = (context: NodeContext, options: Options): readonly EventRecord[] =
   }
   // Backwards, a position stands for all that lies before it.
   const end = start === 'end' ? log.events.length : start === 'start' ? 0 : log.indexOf(start);
-  return log.events.slice(0, end).filter(passes).reverse();
+  return log.events.slice(0, end).filter(passes).toReversed();
 };
 
 /** A filter of `$all` with what it says about checkpoints. */

@@ -62,8 +62,11 @@ export const startTestEventStoreDb = async (options: StartOptions = {}): Promise
   let leader: TestNode | undefined;
   const members = (): readonly Member[] =>
     nodes.map((node) => ({
-      ...{ id: node.id, host: '127.0.0.1', port: node.port },
-      ...{ leads: node === leader, alive: node.isUp },
+      id: node.id,
+      host: '127.0.0.1',
+      port: node.port,
+      leads: node === leader,
+      alive: node.isUp,
     }));
   for (let started = 0; started < (options.nodes ?? 1); started += 1) {
     const maxAppendSize = options.maxAppendSize ?? 1024 * 1024;
@@ -83,7 +86,10 @@ export const startTestEventStoreDb = async (options: StartOptions = {}): Promise
   const [first] = nodes;
   if (first === undefined) throw new Error('A cluster has at least one node.');
   return {
-    ...{ nodes, node: first, database, connectionString: urlOf(nodes) },
+    nodes,
+    node: first,
+    database,
+    connectionString: urlOf(nodes),
     certificateFile: authority?.file,
     connectionStringOf: (node) => urlOf([node]),
     elect: (node) => {

@@ -34,7 +34,7 @@ export const parseSettings = (data: Uint8Array): StreamSettings => {
     maxAgeMs: typeof maxAge === 'number' && maxAge > 0 ? maxAge * 1_000 : undefined,
     maxCount: typeof maxCount === 'number' && maxCount > 0 ? BigInt(maxCount) : undefined,
     truncateBefore: typeof truncateBefore === 'number' ? revisionOf(truncateBefore) : undefined,
-    acl: typeof acl === 'object' && acl !== null ? (acl as Acl) : undefined,
+    acl: typeof acl === 'object' && acl !== null ? acl : undefined,
   };
 };
 

@@ -9,7 +9,7 @@ import type { GroupSettings } from './group-settings.js';
 export const infoOf = (log: EventLog, group: Group) => {
   const { key, settings, consumers, delivered, parked } = group;
   const all = key.source === '$all';
-  const inFlight = consumers.reduce((sum, { inFlight }) => sum + inFlight.size, 0);
+  const inFlight = consumers.reduce((sum, consumer) => sum + consumer.inFlight.size, 0);
   const known = all ? log.events.at(-1) : log.stream(key.source).at(-1);
   return new persistent.SubscriptionInfo()
     .setEventSource(key.source)

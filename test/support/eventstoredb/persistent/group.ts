@@ -219,5 +219,7 @@ export class Group {
 }
 
 const messageOf = (resolved: ResolvedEvent): Message => ({
-  ...{ id: originalOf(resolved).id, resolved, retryCount: 0 },
+  id: originalOf(resolved).id,
+  resolved,
+  retryCount: 0,
 });

@@ -11,6 +11,7 @@ import type { Consumer, Message } from './consumer.js';
 import type { Group, NackAction } from './group.js';
 
 type Request = InstanceType<typeof persistent.ReadReq>;
+type Action = ReturnType<NonNullable<ReturnType<Request['getNack']>>['getAction']>;
 type Response = InstanceType<typeof persistent.ReadResp>;
 
 /** Serves a consumer: its first request says for which group, the others acknowledge and refuse. */
@@ -62,7 +63,10 @@ export const persistentRead =
     };
     call.on('data', (request: Request) => {
       const options = request.getOptions();
-      if (options !== undefined) return void join(options).catch(fail);
+      if (options !== undefined) {
+        join(options).catch(fail);
+        return;
+      }
       if (group === undefined || consumer === undefined) return;
       const ack = request.getAck();
       if (ack !== undefined) group.ack(consumer, ack.getIdsList().map(uuidOf));
@@ -79,7 +83,7 @@ export const persistentRead =
   };
 
 /** The real server has no way of stopping a group: it does what it does for "skip". */
-const actionOf = (action: number): NackAction => {
+const actionOf = (action: Action): NackAction => {
   const { Action } = persistent.ReadReq.Nack;
   if (action === Action.PARK) return 'park';
   return action === Action.SKIP || action === Action.STOP ? 'skip' : 'retry';

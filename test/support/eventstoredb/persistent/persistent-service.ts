@@ -1,5 +1,5 @@
 import { unary } from '../calls.js';
-import { persistent, shared } from '../definitions.js';
+import { persistent, type shared } from '../definitions.js';
 import type { Caller, NodeContext } from '../node-context.js';
 import { notLeader } from '../rpc-errors.js';
 import { nameOf } from '../wire.js';
@@ -54,7 +54,7 @@ export const persistentSubscriptions = (context: NodeContext) => {
       const found = groups.list(source).map((group) => infoOf(log, group));
       return new persistent.ListResp().setSubscriptionsList(found);
     }),
-    restartSubsystem: managing((_: Empty) => new shared.Empty()),
+    restartSubsystem: managing((request: Empty) => request),
     read: persistentRead(context),
   };
 };

@@ -18,6 +18,8 @@ export const strategyOf = (name: StrategyName): Strategy => {
       return pinned(sourceStreamOf);
     case 'PinnedByCorrelation':
       return pinned((message) => correlationOf(message) ?? sourceStreamOf(message));
+    default:
+      return name satisfies never;
   }
 };
 
@@ -43,7 +45,7 @@ const pinned = (keyOf: (message: Message) => string): Strategy => {
       const known = assigned.get(key);
       if (known !== undefined && consumers.includes(known)) return hasRoom(known) ? known : undefined;
       for (const [pin, consumer] of assigned) if (!consumers.includes(consumer)) assigned.delete(pin);
-      const least = [...consumers].sort((a, b) => load(a) - load(b))[0];
+      const least = consumers.toSorted((a, b) => load(a) - load(b))[0];
       if (least === undefined || !hasRoom(least)) return undefined;
       assigned.set(key, least);
       return least;

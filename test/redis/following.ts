@@ -15,6 +15,7 @@ export const follow = (events: EventStore): Following => {
   const positions: bigint[] = [];
   const controller = new AbortController();
   let reached = 0n;
+  const hasReached = (position: bigint): boolean => reached >= position;
   const run = async (): Promise<void> => {
     while (!controller.signal.aborted) {
       try {
@@ -32,7 +33,7 @@ export const follow = (events: EventStore): Following => {
   return {
     positions,
     async until(position) {
-      while (reached < position) await wait(5);
+      while (!hasReached(position)) await wait(5);
     },
     async stop() {
       controller.abort();

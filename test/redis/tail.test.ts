@@ -178,7 +178,10 @@ describe('the tail in Redis', () => {
       await client.xadd(
         tail,
         `${last}-0`,
-        ...['p', String(last - 1n), 'n', String(row.length)],
+        'p',
+        String(last - 1n),
+        'n',
+        String(row.length),
         ...row.flatMap((column, index) => [String(index), column]),
       );
       await other.until(last);

@@ -60,7 +60,7 @@ describe('stretches of the tail', () => {
         fc.uniqueArray(fc.nat(200), { minLength: 1 }),
         fc.infiniteStream(fc.boolean()),
         (all, kept) => {
-          const positions = all.map((position) => position + 1).sort((a, b) => a - b);
+          const positions = all.map((position) => position + 1).toSorted((a, b) => a - b);
           const entries = positions
             .map((position, index) => entry(position, positions[index - 1] ?? 0))
             .filter(() => kept.next().value);

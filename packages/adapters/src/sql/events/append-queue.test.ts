@@ -60,7 +60,7 @@ const aTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve
 const start = (refuses?: (streams: string) => boolean, lanes = 1) => {
   const database = new Database(refuses);
   const woken: number[] = [];
-  const functions = new AppendFunctions(new SchemaNames('tidemark'), undefined);
+  const functions = new AppendFunctions(new SchemaNames('tidemark'), jsonCodec, undefined);
   const queue = new AppendQueue(database, functions, () => woken.push(database.calls.length), lanes);
   const append = (stream: string, count = 1) =>
     queue.append(

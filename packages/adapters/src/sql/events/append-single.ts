@@ -2,7 +2,8 @@ const andIdIsNew = `AND NOT EXISTS (SELECT FROM {schema}.all_events e WHERE e.id
 
 /**
  * Appends one event if nothing stands in its way, which is nearly always, in one plain statement: no function is called and
- * no array is read. It answers as append_one does, or with no row: then nothing was written, and append_one must decide.
+ * no array is read. It answers as append_one does, and when
+ * the event was recorded, in seconds since the epoch; or with no row: then nothing was written, and append_one must decide.
  *
  * Parameters: stream, expected version (as of append_one), id, type, schema version, data, metadata, time of recording or
  * NULL.
@@ -35,5 +36,5 @@ INSERT INTO {schema}.events
       )
       ${idGiven ? andIdIsNew : ''}
   ON CONFLICT (stream, version) DO NOTHING
-  RETURNING ARRAY[0, version, position, NULL]
+  RETURNING ARRAY[0, version, position, NULL], date_part('epoch', recorded_at)
 `;

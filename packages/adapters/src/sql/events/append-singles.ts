@@ -2,7 +2,7 @@ const andIdIsNew = `AND NOT EXISTS (SELECT FROM {schema}.all_events e WHERE e.id
 
 /**
  * Appends one event to each of several streams, none of them twice: all those that nothing stands in the way of, which is
- * nearly always all. It answers with stream and outcome (as of append_one) of those; of the others nothing was written, and
+ * nearly always all. It answers with stream, outcome (as of append_one) and time of recording of those; of the others nothing was written, and
  * append_one must decide.
  *
  * Parameters: lists of streams, expected versions (as of append_one), ids, types, schema versions, data and metadata, and the
@@ -44,5 +44,5 @@ INSERT INTO {schema}.events
   ) placed
   ORDER BY placed.stream
   ON CONFLICT (stream, version) DO NOTHING
-  RETURNING stream, ARRAY[0, version, position, NULL]
+  RETURNING stream, ARRAY[0, version, position, NULL], date_part('epoch', recorded_at)
 `;

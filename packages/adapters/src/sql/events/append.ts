@@ -1,11 +1,20 @@
 import { ConcurrencyError, encodeEvents, StreamTombstonedError } from '@tidemark/core';
-import type { AppendResult, Clock, Codec, EncodedEvent, ExpectedVersion, StreamAppend } from '@tidemark/core';
+import type {
+  AppendResult,
+  Clock,
+  Codec,
+  EncodedEvent,
+  ExpectedVersion,
+  RecordedEvent,
+  StreamAppend,
+} from '@tidemark/core';
 import { plainArray, textArray } from '../array-literal.js';
 import { jsonArray } from '../binary-array.js';
 import type { SqlParameter, SqlRow, SqlSession } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
 import { appendSingle } from './append-single.js';
 import { appendSingles } from './append-singles.js';
+import { EventRows } from './event-rows.js';
 
 /** An append that was checked and encoded: nothing about it can fail any more but the database's answer. */
 export interface EncodedAppend {
@@ -88,9 +97,11 @@ export class AppendFunctions {
   readonly #singlesGiven: string;
   readonly #one: string;
   readonly #many: string;
+  readonly #rows: EventRows;
   readonly #clock: Clock | undefined;
 
-  constructor(names: SchemaNames, clock: Clock | undefined) {
+  constructor(names: SchemaNames, codec: Codec, clock: Clock | undefined) {
+    this.#rows = new EventRows(codec);
     this.#clock = clock;
     this.#single = names.fill(appendSingle(false));
     this.#singleGiven = names.fill(appendSingle(true));
@@ -118,7 +129,8 @@ export class AppendFunctions {
         only.metadata,
         this.#now(),
       ]);
-      if (unhindered.rows.length > 0) return outcomeOf(unhindered.rows[0], append);
+      const [row] = unhindered.rows;
+      if (row !== undefined) return this.#withRecorded(outcomeOf(row, append), append, row[1]);
     }
     const { rows } = await session.run(this.#one, [
       stream,
@@ -146,9 +158,10 @@ export class AppendFunctions {
     const hindered = appends.filter(({ stream }) => !unhindered.has(stream));
     const decided = hindered.length === 0 ? [] : await this.many(session, hindered, false);
     const outcomes = new Map(hindered.map(({ stream }, index) => [stream, decided[index]]));
-    return appends.map(
-      (append) => outcomes.get(append.stream) ?? outcomeOf(unhindered.get(append.stream), append),
-    );
+    return appends.map((append) => {
+      const row = unhindered.get(append.stream);
+      return outcomes.get(append.stream) ?? this.#withRecorded(outcomeOf(row, append), append, row?.[1]);
+    });
   }
 
   /**
@@ -194,6 +207,20 @@ export class AppendFunctions {
       if (outcome instanceof Error) throw outcome;
       return outcome;
     });
+  }
+
+  /** The event as a reader gets it, which needs no reading: all but place and time is what was written. */
+  #withRecorded(
+    outcome: AppendOutcome,
+    { stream, events }: EncodedAppend,
+    seconds: string | null | undefined,
+  ): AppendOutcome {
+    const [event] = events;
+    if (outcome instanceof Error || event === undefined || typeof seconds !== 'string') return outcome;
+    const { id, type, schemaVersion, data, metadata } = event;
+    const { version, position } = outcome;
+    const row = [position, stream, version, id, type, schemaVersion, data, metadata, seconds].map(String);
+    return { ...outcome, recorded: (): readonly RecordedEvent[] => [this.#rows.decode(row)] };
   }
 
   #now(): string | null {

@@ -78,7 +78,7 @@ export class SqlEventStore implements EventStore {
     this.#tail = new LogTail(driver, names, { relay, pollMs, mayChange: capabilities.shared });
     this.#safe = new SafePosition(driver, names);
     this.#codec = codec;
-    this.functions = new AppendFunctions(names, clock);
+    this.functions = new AppendFunctions(names, codec, clock);
     this.#queue = new AppendQueue(driver, this.functions, (position) => this.announce(position), lanes);
     this.#rows = new EventRows(codec);
     this.#reader = new StreamReader(driver, names, this.#rows, codec, clock);

@@ -46,6 +46,27 @@ export const appending: Chapter<EventStoreTrial> = {
       });
       assert.ok(recordedAt instanceof Date && !Number.isNaN(recordedAt.getTime()));
     }),
+    rule('what an append says that it has recorded is what a reader gets, anew each time', async (trial) => {
+      const stream = trial.name();
+      const data = { text: '\u0000 \ud800', list: [1] };
+      const given = {
+        id: '0198C0DE-AAAA-7BBB-8CCC-DDDDEEEEFFFF',
+        type: 'Given',
+        data,
+        metadata: { userId: 'u' },
+      };
+      const results = await Promise.all([
+        trial.store.append(stream, [given]),
+        trial.store.append(trial.name('other'), [event]),
+        trial.store.append(trial.name('several'), [event, event]),
+      ]);
+      for (const { stream: of, recorded } of results) {
+        if (recorded === undefined) continue;
+        assert.deepEqual(recorded(), await all(trial.store.readStream(of)));
+        assert.notEqual(recorded()[0], recorded()[0]);
+        assert.notEqual(recorded()[0]?.metadata, recorded()[0]?.metadata);
+      }
+    }),
     rule('what is left out has its default: schema version 1, empty metadata', async (trial) => {
       await trial.store.append(trial.name(), [event]);
       const [recorded] = await all(trial.store.readStream(trial.name()));

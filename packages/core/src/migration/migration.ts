@@ -1,3 +1,4 @@
+import { setImmediate as givingWay } from 'node:timers/promises';
 import type { Checkpoint } from '../backend/checkpoints.js';
 import { TransactionConflictError } from '../backend/transaction.js';
 import { sleep, systemClock, type Clock } from '../clock.js';
@@ -169,6 +170,8 @@ export class Migration {
     this.#subscription = subscription;
     for await (const batch of subscription) {
       await this.#take(batch, writer, this.#meter);
+      // Stores within this process answer without ever giving way to timers, and so to whoever would abort it.
+      await givingWay();
       this.#recovered();
       if (this.#isComplete()) return;
     }

@@ -120,8 +120,8 @@ describe('filters over a long log', () => {
     const found: bigint[] = [];
     let rest = { from: 1n, to: BigInt(length) };
     while (rest.from <= rest.to) {
-      const page = await pages.read(rest, 500, direction, filter);
-      found.push(...page.events.map(({ position }) => position));
+      const page = await pages.fetch(rest, 500, direction, filter);
+      found.push(...pages.decode(page, filter).map(({ position }) => position));
       ({ rest } = page);
       if (filter === undefined) break;
     }

@@ -100,6 +100,7 @@ class PostgresBackend implements SqlBackend {
       capabilities: { multiStreamAppend: true, transactionalAppend: true, durable: true, shared: true },
       relay: this.#relay,
       lanes,
+      readsAhead: true,
     });
     ({
       events: this.events,

@@ -28,6 +28,8 @@ export interface SqlPortsOptions {
   readonly relay?: Relay | undefined;
   /** How many calls of coalesced appends may be on their way at the same time. Default: 1. */
   readonly lanes?: number | undefined;
+  /** Whether the next page of the log is read while one is used, on another connection. Default: false. */
+  readonly readsAhead?: boolean | undefined;
   /** As in {@link SqlArchiveOptions}. */
   readonly vacuums?: boolean | undefined;
 }
@@ -48,11 +50,19 @@ export class SqlPorts {
 
   constructor(
     driver: SqlDriver,
-    { names, codec, clock, capabilities, pollMs, relay, lanes, vacuums }: SqlPortsOptions,
+    { names, codec, clock, capabilities, pollMs, relay, lanes, readsAhead, vacuums }: SqlPortsOptions,
   ) {
     const collections = new Collections(names);
     this.#driver = driver;
-    this.events = new SqlEventStore(driver, names, { capabilities, codec, clock, pollMs, relay, lanes });
+    this.events = new SqlEventStore(driver, names, {
+      capabilities,
+      codec,
+      clock,
+      pollMs,
+      relay,
+      lanes,
+      readsAhead,
+    });
     this.checkpoints = new SqlCheckpointStore(driver, names);
     this.snapshots = new SqlSnapshotStore(driver, names, codec);
     this.documents = new SqlDocumentStore(

@@ -49,6 +49,8 @@ export interface SqlEventStoreOptions {
   readonly relay?: Relay | undefined;
   /** How many calls of coalesced appends may be on their way at the same time. Default: 1. */
   readonly lanes?: number | undefined;
+  /** Whether the next page of the log is read while one is used, on another connection. Default: false. */
+  readonly readsAhead?: boolean | undefined;
 }
 
 /** The event store in PostgreSQL's tables, whatever program speaks to PostgreSQL. */
@@ -71,7 +73,7 @@ export class SqlEventStore implements EventStore {
   constructor(
     driver: SqlDriver,
     names: SchemaNames,
-    { capabilities, codec, clock, pollMs, relay, lanes = 1 }: SqlEventStoreOptions,
+    { capabilities, codec, clock, pollMs, relay, lanes = 1, readsAhead = false }: SqlEventStoreOptions,
   ) {
     this.capabilities = capabilities;
     this.#driver = driver;
@@ -81,12 +83,13 @@ export class SqlEventStore implements EventStore {
     this.functions = new AppendFunctions(names, codec, clock);
     this.#queue = new AppendQueue(driver, this.functions, (position) => this.announce(position), lanes);
     this.#rows = new EventRows(codec);
-    this.#reader = new StreamReader(driver, names, this.#rows, codec, clock);
+    this.#reader = new StreamReader(driver, names, this.#rows, codec, clock, readsAhead);
     this.#settings = new StreamSettings(driver, names, codec);
     this.#source = {
       pages: new LogPages(driver, names, this.#rows, codec),
       tail: this.#tail,
       rows: this.#rows,
+      readsAhead,
     };
     this.#find = names.fill(
       `SELECT ${eventColumns}, s.tombstoned::integer FROM (SELECT) one
@@ -140,7 +143,7 @@ export class SqlEventStore implements EventStore {
 
   async *readAll(options: ReadAllOptions = {}): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
     checkReadAll(options);
-    yield* readLog(this.#source.pages, this.#safe, options);
+    yield* readLog(this.#source.pages, this.#safe, this.#source.readsAhead, options);
   }
 
   async findEvent(stream: string, id: string): Promise<RecordedEvent | undefined> {

@@ -131,7 +131,7 @@ export const fakeTail = (options: Partial<LogTailOptions> = {}) => {
   const names = new SchemaNames('tidemark');
   const rows = new EventRows(jsonCodec);
   const tail = new LogTail(database, names, { pollMs: 600_000, ...options });
-  const source = { tail, rows, pages: new LogPages(database, names, rows, jsonCodec) };
+  const source = { tail, rows, pages: new LogPages(database, names, rows, jsonCodec), readsAhead: false };
   return {
     database,
     tail,

@@ -1,7 +1,7 @@
 import { compileFilter, jsonCodec } from '@tidemark/core';
 import type { Codec, EventFilter, RecordedEvent } from '@tidemark/core';
 import { textArray } from '../array-literal.js';
-import type { SqlParameter, SqlSession } from '../driver.js';
+import type { SqlParameter, SqlRow, SqlSession } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
 import { eventColumns, type EventRows } from './event-rows.js';
 import { isStorable } from './row-filter.js';
@@ -19,9 +19,15 @@ export interface LogRange {
 }
 
 /** What one statement found in a range, beginning at the end that it is read from. */
+export interface RawPage {
+  readonly rows: readonly SqlRow[];
+  /** What is left to be read; empty where `from > to`. */
+  readonly rest: LogRange;
+}
+
+/** The same, decoded. */
 export interface LogPage {
   readonly events: readonly RecordedEvent[];
-  /** What is left to be read; empty where `from > to`. */
   readonly rest: LogRange;
 }
 
@@ -62,12 +68,12 @@ export class LogPages {
   }
 
   /** @param limit most events in the page; from 1 */
-  async read(
+  async fetch(
     range: LogRange,
     limit: number,
     direction: 'forwards' | 'backwards',
     filter: EventFilter | undefined,
-  ): Promise<LogPage> {
+  ): Promise<RawPage> {
     const forwards = direction === 'forwards';
     const looked = part(range, forwards);
     const bounds = [String(looked.from), String(looked.to), String(limit)];
@@ -75,14 +81,20 @@ export class LogPages {
       filter === undefined
         ? await this.#session.run(this.#plain[direction], bounds)
         : await this.#session.run(this.#filtered[direction], [...bounds, ...this.#conditions(filter)]);
-    const found = rows.map((row) => this.#rows.decode(row));
-    const last = rows.length < limit ? undefined : found.at(-1)?.position;
+    const last = rows.length < limit ? undefined : rows.at(-1)?.[0];
+    const reached = last === undefined || last === null ? undefined : BigInt(last);
     return {
-      events: filter?.metadata === undefined ? found : found.filter(compileFilter(filter)),
+      rows,
       rest: forwards
-        ? { from: (last ?? looked.to) + 1n, to: range.to }
-        : { from: range.from, to: (last ?? looked.from) - 1n },
+        ? { from: (reached ?? looked.to) + 1n, to: range.to }
+        : { from: range.from, to: (reached ?? looked.from) - 1n },
     };
+  }
+
+  /** The events of a page that the filter it was fetched with wants. */
+  decode({ rows }: RawPage, filter: EventFilter | undefined): readonly RecordedEvent[] {
+    const found = rows.map((row) => this.#rows.decode(row));
+    return filter?.metadata === undefined ? found : found.filter(compileFilter(filter));
   }
 
   #conditions({

@@ -1,6 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import { defaultBatchSize, StreamTombstonedError } from '@tidemark/core';
 import type { Clock, Codec, ReadStreamOptions, RecordedEvent, StreamMetadata } from '@tidemark/core';
-import type { SqlRow, SqlSession } from '../driver.js';
+import type { SqlRow, SqlRows, SqlSession } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
 import { eventColumns, type EventRows } from './event-rows.js';
 
@@ -27,14 +28,18 @@ export class StreamReader {
   readonly #firstPage: (descending: boolean) => string;
   readonly #nextPage: (descending: boolean) => string;
   readonly #lastVersion: string;
+  readonly #readsAhead: boolean;
 
+  /** @param readsAhead whether the database is to be at work on a page while the one before is decoded and used */
   constructor(
     session: SqlSession,
     names: SchemaNames,
     rows: EventRows,
     codec: Codec,
     clock: Clock | undefined,
+    readsAhead: boolean,
   ) {
+    this.#readsAhead = readsAhead;
     this.#session = session;
     this.#rows = rows;
     this.#codec = codec;
@@ -70,16 +75,13 @@ export class StreamReader {
     };
     let oldest: string | null = null;
     let text = this.#firstPage(descending);
+    let asked: Promise<SqlRows> | undefined;
     signal?.throwIfAborted();
     while (left > 0 && range.from <= range.to) {
       const size = Math.min(left, batchSize);
-      const { rows } = await this.#session.run(text, [
-        stream,
-        String(clamp(range.from)),
-        String(clamp(range.to)),
-        String(size),
-        oldest,
-      ]);
+      const page = asked ?? this.#page(text, stream, range, size, oldest);
+      const { rows } = await page;
+      asked = undefined;
       text = this.#nextPage(descending);
       const state = rows.find(isState);
       if (state !== undefined) {
@@ -88,17 +90,42 @@ export class StreamReader {
         oldest = visible.oldest;
         continue;
       }
-      const events = rows.map((row) => this.#rows.decode(row));
-      const last = events.at(-1);
+      const shown = rows.slice(0, size);
+      const last = shown.at(-1)?.[2];
       if (last === undefined) return;
-      yield events;
-      signal?.throwIfAborted();
-      if (events.length < size) return;
-      left -= events.length;
       range = descending
-        ? { from: range.from, to: last.version - 1 }
-        : { from: last.version + 1, to: range.to };
+        ? { from: range.from, to: Number(last) - 1 }
+        : { from: Number(last) + 1, to: range.to };
+      left -= shown.length;
+      const follows = rows.length > size;
+      if (follows && this.#readsAhead && options.limit === undefined) {
+        asked = this.#page(text, stream, range, size, oldest);
+        // Whoever reads on hears of it; whoever does not need not.
+        asked.catch(() => undefined);
+        // Decoding blocks everything: first the question must be on its way.
+        await setImmediate();
+      }
+      yield shown.map((row) => this.#rows.decode(row));
+      signal?.throwIfAborted();
+      if (!follows) return;
     }
+  }
+
+  #page(
+    text: string,
+    stream: string,
+    { from, to }: Range,
+    size: number,
+    oldest: string | null,
+  ): Promise<SqlRows> {
+    // One more says whether anything follows, which costs less than another look.
+    return this.#session.run(text, [
+      stream,
+      String(clamp(from)),
+      String(clamp(to)),
+      String(size + 1),
+      oldest,
+    ]);
   }
 
   /**

@@ -3,6 +3,7 @@ import type { RecordedEvent, SubscribeOptions, Subscription, SubscriptionBatch }
 import type { EventRows } from './event-rows.js';
 import type { LogPages } from './log-page.js';
 import type { LogTail } from './log-tail.js';
+import { PagesAhead } from './pages-ahead.js';
 import { RowFilter } from './row-filter.js';
 
 /** What a subscription reads from. */
@@ -10,6 +11,8 @@ export interface SubscriptionSource {
   readonly pages: LogPages;
   readonly tail: LogTail;
   readonly rows: EventRows;
+  /** Whether the database is to be at work on a page while the one before is used. */
+  readonly readsAhead: boolean;
 }
 
 /** A step through the log. */
@@ -26,6 +29,7 @@ export class SqlSubscription implements Subscription {
   readonly #source: SubscriptionSource;
   readonly #options: SubscribeOptions;
   readonly #filter: RowFilter;
+  readonly #pages: PagesAhead;
   readonly #batches: AsyncGenerator<SubscriptionBatch, void, undefined>;
   readonly #onEnd: (subscription: SqlSubscription) => void;
   readonly #abort = (): void => this.#end();
@@ -40,6 +44,11 @@ export class SqlSubscription implements Subscription {
     this.#source = source;
     this.#options = options;
     this.#filter = new RowFilter(source.rows, options.filter);
+    this.#pages = new PagesAhead(source.pages, {
+      direction: 'forwards',
+      filter: options.filter,
+      ahead: source.readsAhead,
+    });
     this.#onEnd = onEnd;
     this.#batches = this.#run();
     if (options.signal?.aborted === true) this.#closed = true;
@@ -114,10 +123,10 @@ export class SqlSubscription implements Subscription {
 
   /** Takes what comes next, up to a batch. */
   async #step(position: bigint): Promise<Step> {
-    const { pages, tail } = this.#source;
-    const { filter, batchSize = defaultBatchSize } = this.#options;
+    const { tail } = this.#source;
+    const { batchSize = defaultBatchSize } = this.#options;
     if (tail.holds(position)) return this.#fromTail(position, batchSize);
-    const page = await pages.read({ from: position + 1n, to: tail.end }, batchSize, 'forwards', filter);
+    const page = await this.#pages.read({ from: position + 1n, to: tail.end }, batchSize);
     const reached = page.rest.from - 1n;
     // Whoever has come to the end looks again, so as not to say that nothing is left when there is.
     if (reached >= tail.end) await tail.look();

@@ -4,13 +4,22 @@ import { sampleEvent } from './sample-events.js';
 
 describe('the benchmarks', () => {
   it('are found by name', () => {
-    expect(benchmarkNames).toEqual(['append', 'read', 'process', 'dispatch', 'live', 'ordering']);
+    expect(benchmarkNames).toEqual([
+      'append',
+      'read',
+      'process',
+      'dispatch',
+      'live',
+      'ordering',
+      'redis',
+      'memory',
+    ]);
     for (const name of benchmarkNames) expect(benchmarkNamed(name)(1, false).length).toBeGreaterThan(0);
   });
 
   it('say which there are when asked for another', () => {
     expect(() => benchmarkNamed('apend')).toThrow(
-      'There is no benchmark "apend". There are: append, read, process, dispatch, live, ordering.',
+      'There is no benchmark "apend". There are: append, read, process, dispatch, live, ordering, redis, memory.',
     );
   });
 

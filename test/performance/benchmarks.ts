@@ -2,9 +2,11 @@ import { append } from './append.js';
 import { dispatch } from './dispatch.js';
 import type { Benchmark } from './harness.js';
 import { live } from './live.js';
+import { memory } from './memory.js';
 import { ordering } from './ordering.js';
 import { processing } from './processing.js';
 import { read } from './read.js';
+import { redis } from './redis.js';
 
 const benchmarks: ReadonlyMap<string, Benchmark> = new Map([
   ['append', append],
@@ -13,6 +15,8 @@ const benchmarks: ReadonlyMap<string, Benchmark> = new Map([
   ['dispatch', dispatch],
   ['live', live],
   ['ordering', ordering],
+  ['redis', redis],
+  ['memory', memory],
 ]);
 
 /** The names of all benchmarks. */

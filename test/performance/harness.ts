@@ -25,6 +25,8 @@ export interface Side {
 export interface Group {
   /** The servers that must be there. Default: none. */
   readonly needs?: readonly Server[] | undefined;
+  /** Rounds that count, where a figure takes long and hardly varies. Default: as many as the run has. */
+  readonly rounds?: number | undefined;
   readonly cases: readonly Omit<Case, 'ours' | 'bare'>[];
   /** Prepares ours: one run for each case, in their order. */
   ours(): Promise<Side>;

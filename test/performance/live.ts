@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Backend } from '@tidemark/core';
 import { postgres } from '@tidemark/adapters/postgres';
+import { redis } from '@tidemark/adapters/redis';
 import { Client } from 'pg';
 import { PgSession } from './bare/pg-session.js';
 import { BareSqlLog } from './bare/sql-log.js';
@@ -8,6 +9,7 @@ import { checkDone, type Group, type Side } from './harness.js';
 import { newRunner } from './no-op-processor.js';
 import { newName } from './process/consumer.js';
 import { type Sample, sampleEvent } from './sample-events.js';
+import { addressOf } from './servers.js';
 import { newDatabase } from './stores.js';
 
 /** Events a second that are offered, whether the ones before have arrived or not. */
@@ -149,10 +151,10 @@ const percentiles = (run: () => Promise<Latencies>): Side['runs'] =>
 /** How soon an event that is appended comes to a handler. */
 export const live = (scale: number): readonly Group[] => {
   const events = 1_000 * scale;
-  const places = ['in one process', 'from one process to another'];
+  const places = ['in one process', 'from one process to another', 'from one process to another over Redis'];
   return [
     {
-      needs: ['postgres'],
+      needs: ['postgres', 'redis'],
       cases: places.flatMap((place) =>
         ['p50', 'p99'].map((name) => ({
           name: `PostgreSQL, append → handled ${place} at ${offered}/s, ${name}`,
@@ -163,16 +165,18 @@ export const live = (scale: number): readonly Group[] => {
       ours: async () => {
         const connectionString = await newDatabase();
         const [writer, reader] = [postgres({ connectionString }), postgres({ connectionString })];
-        await writer.open();
-        await reader.open();
+        const withRedis = (): Backend => postgres({ connectionString, redis: redis(addressOf('redis')) });
+        const [writerBesideRedis, readerBesideRedis] = [withRedis(), withRedis()];
+        const backends = [writer, reader, writerBesideRedis, readerBesideRedis];
+        for (const backend of backends) await backend.open();
         return {
           runs: [
             ...percentiles(() => liveOurs(writer, writer, events)),
             ...percentiles(() => liveOurs(writer, reader, events)),
+            ...percentiles(() => liveOurs(writerBesideRedis, readerBesideRedis, events)),
           ],
           async close() {
-            await writer.close();
-            await reader.close();
+            for (const backend of backends) await backend.close();
           },
         };
       },
@@ -186,7 +190,7 @@ export const live = (scale: number): readonly Group[] => {
         await listener.query('LISTEN bench');
         const runs = percentiles(() => liveBare(writer, reader, listener, events));
         return {
-          runs: [...runs, ...runs],
+          runs: [...runs, ...runs, ...runs],
           async close() {
             await listener.end();
             await writer.close();

@@ -19,7 +19,7 @@ const showRound = (name: string, round: number): void => {
 /** Measures the cases of one group, each side in its thread. */
 async function* rowsOf(
   choice: Omit<SideChoice, 'side'>,
-  { cases }: Group,
+  { cases, rounds }: Group,
   options: MeasureOptions,
 ): AsyncGenerator<Row> {
   const [ours, bare] = await Promise.all([
@@ -28,7 +28,7 @@ async function* rowsOf(
   ]);
   for (const [index, described] of cases.entries()) {
     const subject: Case = { ...described, ours: () => ours.run(index), bare: () => bare.run(index) };
-    yield await measure(subject, options);
+    yield await measure(subject, rounds === undefined ? options : { ...options, rounds, warmUp: 0 });
   }
   await Promise.all([ours.close(), bare.close()]);
 }

@@ -1,9 +1,10 @@
 import { startOwnPostgres, startPostgres } from '../support/postgres-server.js';
+import { startRedis } from '../support/redis-server.js';
 
 /** A server that benchmarks need. */
-export type Server = 'postgres';
+export type Server = 'postgres' | 'redis';
 
-const variables: Readonly<Record<Server, string>> = { postgres: 'BENCH_POSTGRES' };
+const variables: Readonly<Record<Server, string>> = { postgres: 'BENCH_POSTGRES', redis: 'BENCH_REDIS' };
 
 /** Where a server is that {@link startServers} has started. Threads know it, too. */
 export const addressOf = (server: Server): string => {
@@ -12,16 +13,32 @@ export const addressOf = (server: Server): string => {
   return address;
 };
 
+/** With the settings that they have by default: what PostgreSQL acknowledges is on the disk. */
+const start: Readonly<Record<Server, () => Promise<{ readonly address: string; close(): Promise<void> }>>> = {
+  async postgres() {
+    const given = process.env['POSTGRES_URL'] !== undefined;
+    const server = await (given ? startPostgres() : startOwnPostgres({ fsync: 'on' }));
+    return { address: server.connectionString, close: () => server.close() };
+  },
+  async redis() {
+    const server = await startRedis();
+    return { address: server.url, close: () => server.close() };
+  },
+};
+
 /**
- * Starts servers, with the settings that they have by default: what is acknowledged is on the disk. `POSTGRES_URL` names one to
- * be used instead.
+ * Starts servers. `POSTGRES_URL` and `REDIS_URL` name some to be used instead.
  *
  * @returns what stops them
  */
 export const startServers = async (needed: ReadonlySet<Server>): Promise<() => Promise<void>> => {
-  if (!needed.has('postgres')) return async () => undefined;
-  const given = process.env['POSTGRES_URL'] !== undefined;
-  const server = await (given ? startPostgres() : startOwnPostgres({ fsync: 'on' }));
-  process.env[variables.postgres] = server.connectionString;
-  return () => server.close();
+  const started: (() => Promise<void>)[] = [];
+  for (const server of needed) {
+    const { address, close } = await start[server]();
+    process.env[variables[server]] = address;
+    started.push(close);
+  }
+  return async () => {
+    for (const close of started) await close();
+  };
 };

@@ -14,15 +14,15 @@ import { SchemaNames } from './schema-names.js';
  * - What was migrated: to read it.
  * - All other tables, and the sequence of positions: to read them and to write to them.
  *
- * @param role of the application
- * @param schema that all tables are in. Default: `tidemark`
  * @throws {ConfigurationError} PostgreSQL cannot have a role or schema of this name
  */
 export const grantSql = ({
   role,
   schema = 'tidemark',
 }: {
+  /** Role of the application. */
   readonly role: string;
+  /** Schema that all tables are in. Default: `tidemark`. */
   readonly schema?: string | undefined;
 }): string => {
   const to = quoteIdentifier(role, 'role');

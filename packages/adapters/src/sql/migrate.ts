@@ -54,15 +54,15 @@ export const checkMigrated = async (
  * The SQL that brings a schema to the newest version, in one transaction, to be run by hand, e.g. with `psql`, where the
  * application's own role may not change the schema.
  *
- * @param schema the schema that all tables are in. Default: `tidemark`
- * @param from the version that the schema is at; its table `migrations` says so. Default: 0, it does not exist
  * @throws {ConfigurationError} PostgreSQL cannot have a schema of this name
  */
 export const migrationSql = ({
   schema = 'tidemark',
   from = 0,
 }: {
+  /** Schema that all tables are in. Default: `tidemark`. */
   readonly schema?: string | undefined;
+  /** Version that the schema is at; its table `migrations` says so. Default: 0, it does not exist. */
   readonly from?: number | undefined;
 } = {}): string => {
   const names = new SchemaNames(schema);

@@ -57,7 +57,7 @@ const fill = async ({ events }: Backend, count: number, random: () => number): P
 
 /** Does something so many turns of the promises later: a database within the process never waits for timers. */
 const later = async (turns: number, work: () => void): Promise<void> => {
-  for (let turn = 0; turn < turns; turn += 1) await undefined;
+  for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
   work();
 };
 

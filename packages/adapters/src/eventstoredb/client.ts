@@ -50,6 +50,18 @@ export interface ClientReadable {
   resume(): unknown;
 }
 
+/** A call that can be ended. */
+export interface Cancellable {
+  /** Ends it. */
+  cancel(): Promise<void>;
+}
+
+/** A subscription that can be ended. */
+export interface Unsubscribable {
+  /** Ends it. */
+  unsubscribe(): Promise<void>;
+}
+
 export interface ClientCallOptions {
   readonly credentials?: EventStoreDbCredentials;
 }
@@ -97,6 +109,7 @@ export interface ClientSubscribeOptions extends ClientCallOptions {
  * `KurrentDBClient` of `@kurrent/kurrentdb-client`.
  */
 export interface EventStoreDbClient {
+  /** Appends events, and says where the last of them stands; a wrong expected revision rejects. */
   appendToStream(
     stream: string,
     events: ClientEvent[],
@@ -106,9 +119,14 @@ export interface EventStoreDbClient {
     readonly nextExpectedRevision: bigint;
     readonly position?: ClientPosition | undefined;
   }>;
-  readStream(stream: string, options: ClientReadStreamOptions): ClientReadable & { cancel(): Promise<void> };
-  readAll(options: ClientReadAllOptions): ClientReadable & { cancel(): Promise<void> };
-  subscribeToAll(options: ClientSubscribeOptions): ClientReadable & { unsubscribe(): Promise<void> };
+  /** Reads one stream; `cancel` ends the call. */
+  readStream(stream: string, options: ClientReadStreamOptions): ClientReadable & Cancellable;
+  /** Reads the whole log; `cancel` ends the call. */
+  readAll(options: ClientReadAllOptions): ClientReadable & Cancellable;
+  /** Follows the whole log; `unsubscribe` ends it. */
+  subscribeToAll(options: ClientSubscribeOptions): ClientReadable & Unsubscribable;
+  /** Closes a stream for ever. */
   tombstoneStream(stream: string, options: ClientTombstoneOptions): Promise<unknown>;
+  /** Ends all connections. */
   dispose(): Promise<void>;
 }

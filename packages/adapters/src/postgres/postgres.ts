@@ -212,7 +212,7 @@ class PostgresBackend implements SqlBackend {
  * A backend on a PostgreSQL server, version 14 or newer. Every port, SQL in transactions, any number of processes at once.
  *
  * Outages are for whoever calls to see and for nobody else: a call waits for a connection for a while and then fails with
- * {@link StoreUnavailableError}; connections that broke are replaced; subscriptions and the runtime go on by themselves.
+ * `StoreUnavailableError`; connections that broke are replaced; subscriptions and the runtime go on by themselves.
  *
  * @throws {ConfigurationError} neither or both of `connectionString` and `pool` are given, or the schema's name cannot be one
  *

@@ -34,6 +34,7 @@ export interface Relay {
    *   digits. When it changes, the relay is stopped, and started with the new one
    */
   start(log: string, listener: RelayListener): void;
+  /** Ends it; it can be started again. */
   stop(): Promise<void>;
   /** Says whether anybody here subscribes. Where nobody does, the database is not looked at, and stretches are of no use. */
   interest(any: boolean): void;
@@ -45,5 +46,6 @@ export interface Relay {
   readonly follows: boolean;
   /** Takes what this process has just read from the database, if it {@link leads}. It may be dropped. */
   offer(stretch: Stretch): void;
+  /** How well it works, from what it knows already. */
   health(): Health;
 }

@@ -106,6 +106,20 @@ describe('a network that fails', () => {
     expect(result).toMatchObject(nothingWrong);
   });
 
+  it('that swallows everything lets closing end, with connections in the pool, and one that listens', async () => {
+    await Promise.all(
+      Array.from({ length: 5 }, () => backend.transaction((tx) => tx.query('SELECT pg_sleep(0.05)'))),
+    );
+    const subscription = backend.events.subscribe();
+    const ended = (async () => {
+      for await (const batch of subscription) expect(batch.events).toEqual([]);
+    })();
+    proxy.swallow();
+    // Left to the operating system, this would take a quarter of an hour.
+    await backend.close();
+    await ended;
+  });
+
   it('an append whose answer is lost is acknowledged, and is there once', async () => {
     for (const options of [{}, { expectedVersion: 0 }]) {
       await warm();

@@ -3,6 +3,7 @@ import { ConfigurationError } from '@tidemark/core';
 import type { Clock, Codec } from '@tidemark/core';
 import { Client, Pool, type PoolConfig } from 'pg';
 import type { LiveLayer } from '../sql/live-layer.js';
+import { EndingClient } from './ending-client.js';
 
 /** Options of {@link postgres}. */
 export interface PostgresOptions {
@@ -25,7 +26,7 @@ export interface PostgresOptions {
    * archive there, if `autoMigrate` is on; otherwise opening fails and says what to run. Default: wherever it is.
    */
   readonly archiveTablespace?: string | undefined;
-  /** How data becomes text and back. Default: {@link jsonCodec}. What it writes must be JSON. */
+  /** How data becomes text and back. Default: `jsonCodec`. What it writes must be JSON. */
   readonly codec?: Codec | undefined;
   /** Gives the time for `recordedAt`, `maxAge`, timers, leases, dead letters and nodes, for tests. Default: the database's own. */
   readonly clock?: Clock | undefined;
@@ -35,7 +36,7 @@ export interface PostgresOptions {
   readonly maxConnections?: number | undefined;
   /**
    * How long a call waits for a connection, that is for a free one or for a server that is away, before it fails with
-   * {@link StoreUnavailableError}, in milliseconds. Default: 10,000.
+   * `StoreUnavailableError`, in milliseconds. Default: 10,000.
    */
   readonly connectTimeoutMs?: number | undefined;
   /** How long one statement may take, in milliseconds; 0 for as long as it takes. Default: 30,000. */
@@ -84,9 +85,9 @@ export const connectionSettings = (options: PostgresOptions): ConnectionSettings
   const config: PoolConfig = pool === undefined ? poolConfig(options) : pool.options;
   const { host, port, database = '' } = clientOf(config);
   return {
-    pool: () => pool ?? new Pool(config),
+    pool: () => pool ?? new Pool({ ...config, Client: EndingClient }),
     ownsPool: pool === undefined,
-    client: () => new Client(config),
+    client: () => new EndingClient(config),
     server: `${host}:${port}/${database}`,
   };
 };

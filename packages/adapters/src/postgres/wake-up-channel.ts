@@ -6,7 +6,7 @@ import type { Relay, RelayListener } from '../sql/events/relay.js';
 import { backoffMs } from './backoff.js';
 
 /** Shortest time from one notification to the next, in milliseconds: one wakes for all that came meanwhile. */
-const gapMs = 2;
+const gapMs = 1;
 
 /** Options of {@link WakeUpChannel}. */
 export interface WakeUpChannelOptions {
@@ -112,23 +112,24 @@ class ListeningConnection {
   async #keep(): Promise<void> {
     for (let attempt = 0; !this.#stopped.signal.aborted; attempt++) {
       const client = this.#makeClient();
-      const ended = new Promise<void>((resolve) => {
-        this.#end = resolve;
-        client.on('error', () => resolve());
-        client.on('end', () => resolve());
+      const lost = new Promise<never>((_, reject) => {
+        this.#end = () => reject(new ConnectionEnded());
+        client.on('error', this.#end);
+        client.on('end', this.#end);
       });
       client.on('notification', ({ payload }) => {
         if (payload !== this.#self) this.#listener.wake();
       });
       try {
-        await client.connect();
-        await client.query(`LISTEN ${this.#channel}`);
+        // Where nothing comes back, `pg` waits on, and whoever stops this must not.
+        await Promise.race([client.connect(), lost]);
+        await Promise.race([client.query(`LISTEN ${this.#channel}`), lost]);
         attempt = 0;
         this.#client = client;
         // What happened before was not heard.
         this.#listener.wake();
         if (this.#due) this.announce();
-        if (!this.#stopped.signal.aborted) await ended;
+        await lost;
       } catch {
         // Polling goes on; the next attempt may do.
       }
@@ -145,8 +146,9 @@ class ListeningConnection {
       try {
         await this.#client.query('SELECT pg_notify($1, $2)', [this.#channel, this.#self]);
       } catch {
-        // The connection is lost: it is announced again on the next one.
+        // The connection is lost, or nothing comes back on it: it is announced again on the next one.
         this.#due = true;
+        this.#end?.();
         break;
       }
       await wait(gapMs);
@@ -154,3 +156,6 @@ class ListeningConnection {
     this.#sending = false;
   }
 }
+
+/** The connection was lost, or is given up. */
+class ConnectionEnded extends Error {}

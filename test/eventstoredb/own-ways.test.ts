@@ -1,7 +1,15 @@
 import { EventStoreDBClient, jsonEvent, binaryEvent } from '@eventstore/db-client';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventStoreDb, type EventStoreDbOptions } from '@tidemark/adapters/eventstoredb';
-import { jsonCodec, memory, newId, type Backend, type RecordedEvent } from '@tidemark/core';
+import {
+  jsonCodec,
+  memory,
+  newId,
+  UnsupportedError,
+  type Backend,
+  type ReadAllOptions,
+  type RecordedEvent,
+} from '@tidemark/core';
 import { randomUUID } from 'node:crypto';
 import { startEventStoreDb, type EventStoreDb } from '../support/eventstoredb/start.js';
 
@@ -177,6 +185,53 @@ describe('EventStoreDB beside other programs', () => {
       const whole = await all(events.readAll({ filter: { streamPrefixes: [stream] } }));
       expect(whole.map((event) => event.stream)).toEqual([stream]);
     }
+  });
+
+  it('transactions are those of the state: nothing of the log is in them', async () => {
+    const backend = eventStoreDb({ connectionString: server.connectionString, state: memory() });
+    await backend.open();
+    opened.push(backend);
+    await backend.transaction(async (tx) => {
+      await expect(tx.readVersions('a', 0, 1)).rejects.toThrow(UnsupportedError);
+      await expect(tx.readBehind(0n, ['A'], 1)).rejects.toThrow(UnsupportedError);
+      await expect(tx.append([])).rejects.toThrow('EventStoreDB has no transactions');
+    });
+  });
+
+  it('appends through the shared batch stream mean the same', async () => {
+    const events = await open({ batchAppend: true });
+    const stream = name();
+    const given = { ...counted(1), id: newId() };
+    expect(await events.append(stream, [given], { expectedVersion: -1 })).toMatchObject({ version: 0 });
+    expect(await events.append(stream, [given], { expectedVersion: -1 })).toMatchObject({
+      version: 0,
+      alreadyAppended: true,
+    });
+    await expect(events.append(stream, [counted(2)], { expectedVersion: 5 })).rejects.toMatchObject({
+      actual: 0,
+    });
+  });
+
+  it('a large log is filtered by the server, in both directions, and can be limited', async () => {
+    const events = await open();
+    const [wanted, other] = [name(), name()];
+    const after = await events.head();
+    for (let n = 0; n < 6; n += 1) {
+      await events.append(
+        other,
+        Array.from({ length: 300 }, (_, index) => counted(index)),
+      );
+      await events.append(wanted, [counted(n)]);
+    }
+    const filter = { streamPrefixes: [wanted] };
+    const numbers = async (options: ReadAllOptions): Promise<readonly unknown[]> =>
+      (await all(events.readAll({ filter, ...options }))).map(
+        ({ data }) => (data as { readonly n: number }).n,
+      );
+    expect(await numbers({ after })).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(await numbers({ after, limit: 2 })).toEqual([0, 1]);
+    expect(await numbers({ after, batchSize: 4 })).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(await numbers({ direction: 'backwards', limit: 3 })).toEqual([5, 4, 3]);
   });
 
   it('a codec of one’s own sees all data and metadata', async () => {

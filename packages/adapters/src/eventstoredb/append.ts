@@ -8,6 +8,7 @@ import {
   type Codec,
   type EncodedEvent,
   type ExpectedVersion,
+  type RecordedEvent,
   type StreamAppend,
 } from '@tidemark/core';
 import type { ClientAppendOptions, ClientEvent } from './client.js';
@@ -239,7 +240,7 @@ export class Appends {
       version,
       position: last.position,
       alreadyAppended: tokenOf(stored) !== work.token,
-      recorded: () => structuredClone(recorded),
+      recorded: () => recorded.map(copyOf),
     };
   }
 
@@ -329,3 +330,11 @@ class AppendWork {
 }
 
 const tokenOf = (stored: readonly StoredEvent[]): string | undefined => stored[0]?.token;
+
+/** An event that shares nothing with the one that it was made from. */
+const copyOf = (event: RecordedEvent): RecordedEvent => ({
+  ...event,
+  data: JSON.parse(JSON.stringify(event.data)),
+  metadata: JSON.parse(JSON.stringify(event.metadata)),
+  recordedAt: new Date(event.recordedAt),
+});

@@ -30,6 +30,7 @@ it('is about as large in PostgreSQL and in Redis as the operations guide says', 
   })();
   while (!live.relay.leads) await wait(10);
   const events = sampleEvents(count);
+  const hasSeen = (wanted: number): boolean => seen >= wanted;
   for (let first = 0; first < count; first += 500) {
     await Promise.all(
       Array.from({ length: 50 }, (_, stream) =>
@@ -39,7 +40,7 @@ it('is about as large in PostgreSQL and in Redis as the operations guide says', 
         ),
       ),
     );
-    while (seen < first + 500) await wait(1);
+    while (!hasSeen(first + 500)) await wait(1);
   }
 
   const client = new Client({ connectionString });

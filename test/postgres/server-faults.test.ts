@@ -67,7 +67,7 @@ describe('an application on a server in trouble', () => {
       connectionString: server.connectionString,
       schema,
       pollMs: 50,
-      connectTimeoutMs: 300,
+      connectTimeoutMs: 1_500,
       statementTimeoutMs: 1_000,
     });
     app = createApp({ backend, register: [Counted, Seer, Sums] });

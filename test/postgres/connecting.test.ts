@@ -3,6 +3,7 @@ import { postgres } from '@tidemark/adapters/postgres';
 import { ConfigurationError, StoreUnavailableError, TransactionError, type Backend } from '@tidemark/core';
 import { Client, Pool } from 'pg';
 import { startPostgres, type TestServer } from '../support/postgres-server.js';
+import { partingServer } from './parting-server.js';
 import { pretendedPooler } from './pretended-pooler.js';
 
 let server: TestServer | undefined;
@@ -105,6 +106,18 @@ describe('connecting', () => {
     await backend.close();
     await expect(backend.events.head()).rejects.toThrow('is closed: open it');
     await using(backend, async () => expect(await backend.events.head()).toBe(0n));
+  });
+});
+
+describe('a connection that the server ends in the moment it is made', () => {
+  it('fails by a typed error, and not by one that nobody hears', async () => {
+    const parting = await partingServer();
+    const error = await failure(
+      postgres({ connectionString: parting.connectionString, connectTimeoutMs: 200 }),
+    );
+    expect(parting.greeted).toBeGreaterThan(0);
+    await parting.close();
+    expect(error).toBeInstanceOf(StoreUnavailableError);
   });
 });
 

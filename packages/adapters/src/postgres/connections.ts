@@ -36,7 +36,11 @@ export class Connections {
     setMaxListeners(0, this.#stopped.signal);
   }
 
-  /** @throws {StoreUnavailableError} none was to be had in time */
+  /**
+   * A connection, to be given back by {@link release}. What ends it between two statements fails the next one.
+   *
+   * @throws {StoreUnavailableError} none was to be had in time
+   */
   async acquire(): Promise<PoolClient> {
     const deadline = performance.now() + this.#connectTimeoutMs;
     if (this.#trying === undefined) {
@@ -76,12 +80,18 @@ export class Connections {
     this.#probing = true;
     void this.#connect(performance.now() + this.#connectTimeoutMs)
       .then(
-        (client) => client.release(),
+        (client) => this.release(client),
         () => undefined,
       )
       .finally(() => {
         this.#probing = false;
       });
+  }
+
+  /** @param broken true to have it closed instead of used again */
+  release(client: PoolClient, broken = false): void {
+    client.off('error', heard);
+    client.release(broken);
   }
 
   /** Ends all waiting. */
@@ -161,7 +171,12 @@ export class Connections {
         clearTimeout(timer);
         if (client === undefined) reject(isFull(pool) && isTimeout(error) ? new PoolBusyError(pool) : error);
         else if (late) client.release();
-        else resolve(client);
+        else {
+          // Here and not where it is used: the server's goodbye may follow its greeting in the same packet, and is told of
+          // before a promise of ours goes on.
+          client.on('error', heard);
+          resolve(client);
+        }
       });
     });
   }
@@ -183,6 +198,9 @@ export class Connections {
     });
   }
 }
+
+/** While somebody has the connection the pool does not listen, and an error that nobody hears ends the process. */
+const heard = (): void => undefined;
 
 const isFull = (pool: Pool): boolean => pool.totalCount >= pool.options.max && pool.idleCount === 0;
 

@@ -97,24 +97,19 @@ export class PostgresDriver implements SqlDriver {
 
   async #once<Result>(work: (session: PostgresSession) => Promise<Result>): Promise<Result> {
     this.#scope.checkOutside();
-    if (this.#connections === undefined) {
+    const connections = this.#connections;
+    if (connections === undefined) {
       throw new StoreUnavailableError('The PostgreSQL backend is closed: open it before it is used.');
     }
-    const client = await this.#connections.acquire();
-    // Between statements of a transaction nobody else listens, and an error that nobody hears ends the process.
-    client.on('error', heard);
+    const client = await connections.acquire();
     const session = new PostgresSession(client, this.#options);
     try {
       return await work(session);
     } finally {
-      client.off('error', heard);
-      client.release(session.broken);
+      connections.release(client, session.broken);
     }
   }
 }
-
-/** The statement that is under way, or the next one, fails with it. */
-const heard = (): void => undefined;
 
 /** @returns what the server did: `COMMIT`, or `ROLLBACK` where a statement had failed */
 const commit = async (session: PostgresSession): Promise<string> => {

@@ -179,7 +179,7 @@ class PostgresBackend implements SqlBackend {
       try {
         await checkServer(client, new PostgresSession(client, this.#session), this.#transactionPooler);
       } finally {
-        client.release();
+        connections.release(client);
       }
     } catch (error) {
       if (!(error instanceof ConnectionRefusedError)) throw error;

@@ -158,7 +158,7 @@ export {
 export { memory, type MemoryOptions } from './backend/memory/memory.js';
 export { TransactionConflictError, TransactionError } from './backend/transaction.js';
 export { decodeCursor, encodeCursor, type CursorPlace } from './backend/document-cursor.js';
-export { canonicalId, checkAppends, checkExpectedVersion } from './log/check-append.js';
+export { canonicalId, checkActualVersion, checkAppends, checkExpectedVersion } from './log/check-append.js';
 export { checkName, checkStreamName } from './log/check-names.js';
 export {
   checkReadAll,

@@ -1,4 +1,5 @@
 import {
+  checkActualVersion,
   checkAppends,
   ConcurrencyError,
   encodeEvents,
@@ -30,20 +31,6 @@ type Decision =
   | { readonly kind: 'send'; readonly revision: Revision }
   /** These very events are there; the last of them stands at this place. */
   | { readonly kind: 'repeated'; readonly last: Place };
-
-/** Whether something expected of a stream is so. */
-export const holds = (visible: number | undefined, expected: ExpectedVersion): boolean => {
-  switch (expected) {
-    case 'any':
-      return true;
-    case 'no-stream':
-      return visible === undefined;
-    case 'stream-exists':
-      return visible !== undefined;
-    default:
-      return expected === (visible ?? -1);
-  }
-};
 
 /** How long it is trusted that a stream which was read is not soft-deleted, in milliseconds: from loading to appending. */
 const trustedMs = 1_000;
@@ -159,7 +146,7 @@ export class Appends {
     const ids = work.searchedIds;
     const places = ids.length === 0 ? new Map<string, Place>() : await this.#views.find(stream, ids, view);
     if (places.size > 0) return this.#decideKnown(work, view, places);
-    if (!holds(view.visible, expected)) throw new ConcurrencyError(stream, expected, view.visible);
+    checkActualVersion(stream, expected, view.visible);
     return { kind: 'send', revision: view.last === undefined ? 'no_stream' : BigInt(view.last) };
   }
 

@@ -1,5 +1,6 @@
 import {
   canonicalId,
+  checkActualVersion,
   checkExpectedVersion,
   checkReadAll,
   checkReadStream,
@@ -7,7 +8,6 @@ import {
   checkStreamName,
   checkSubscribe,
   compileFilter,
-  ConcurrencyError,
   defaultBatchSize,
   jsonCodec,
   UnsupportedError,
@@ -25,7 +25,7 @@ import {
   type SubscribeOptions,
   type Subscription,
 } from '@tidemark/core';
-import { Appends, holds } from './append.js';
+import { Appends } from './append.js';
 import type { Connection } from './connection.js';
 import { clientErrorType } from './errors.js';
 import { EventRecords } from './event-records.js';
@@ -273,9 +273,7 @@ export class EventStoreDbEventStore implements EventStore {
     checkStreamName(stream);
     checkExpectedVersion(expectedVersion);
     const view = await this.#views.look(stream);
-    if (!holds(view.visible, expectedVersion)) {
-      throw new ConcurrencyError(stream, expectedVersion, view.visible);
-    }
+    checkActualVersion(stream, expectedVersion, view.visible);
     return view;
   }
 

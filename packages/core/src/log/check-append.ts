@@ -1,6 +1,6 @@
 import { validate } from 'uuid';
 import { checkName, checkStreamName } from './check-names.js';
-import { InvalidArgumentError } from './errors.js';
+import { ConcurrencyError, InvalidArgumentError } from './errors.js';
 import type { ExpectedVersion, StreamAppend } from './event-store.js';
 import type { NewEvent } from '../messages/event.js';
 
@@ -25,6 +25,33 @@ export const checkExpectedVersion = (expected: ExpectedVersion, argument = 'expe
       argument,
       `must be 'any', 'no-stream', 'stream-exists' or a version (an integer from -1), but is ${String(expected)}`,
     );
+  }
+};
+
+/**
+ * Checks how a stream stands against what is expected of it.
+ *
+ * @param actual version of its last event; `undefined` if it does not exist or is soft-deleted
+ * @throws {ConcurrencyError} it stands elsewhere
+ */
+export const checkActualVersion = (
+  stream: string,
+  expected: ExpectedVersion,
+  actual: number | undefined,
+): void => {
+  if (!isExpected(expected, actual)) throw new ConcurrencyError(stream, expected, actual);
+};
+
+const isExpected = (expected: ExpectedVersion, actual: number | undefined): boolean => {
+  switch (expected) {
+    case 'any':
+      return true;
+    case 'no-stream':
+      return actual === undefined;
+    case 'stream-exists':
+      return actual !== undefined;
+    default:
+      return expected === (actual ?? -1);
   }
 };
 

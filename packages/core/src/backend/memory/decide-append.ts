@@ -1,3 +1,4 @@
+import { checkActualVersion } from '../../log/check-append.js';
 import { ConcurrencyError, StreamTombstonedError } from '../../log/errors.js';
 import type { EncodedEvent } from '../../log/encode-events.js';
 import type { ExpectedVersion } from '../../log/event-store.js';
@@ -17,21 +18,7 @@ export type AppendDecision =
  */
 export const checkExpectation = (stream: string, view: StreamView, expected: ExpectedVersion): void => {
   if (view.tombstoned) throw new StreamTombstonedError(stream);
-  const actual = visibleVersion(view);
-  if (!holds(actual, expected)) throw new ConcurrencyError(stream, expected, actual);
-};
-
-const holds = (actual: number | undefined, expected: ExpectedVersion): boolean => {
-  switch (expected) {
-    case 'any':
-      return true;
-    case 'no-stream':
-      return actual === undefined;
-    case 'stream-exists':
-      return actual !== undefined;
-    default:
-      return expected === (actual ?? -1);
-  }
+  checkActualVersion(stream, expected, visibleVersion(view));
 };
 
 /**

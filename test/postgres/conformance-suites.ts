@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import { postgres, type PostgresOptions, type SqlBackend } from '@tidemark/adapters/postgres';
-import { backendConformance, eventStoreConformance } from '@tidemark/core/testing';
+import { conformance } from '../support/conformance.js';
 import type { TestServer } from '../support/postgres-server.js';
 
 /** Options of {@link postgresConformance}. */
@@ -20,53 +19,20 @@ export const postgresConformance = ({
   suffix = '',
   make = postgres,
   atEnd,
-}: PostgresConformanceOptions): void => {
-  let server: TestServer | undefined;
-  let schema = '';
-  let backend = make({ connectionString: 'postgres://nowhere' });
-
-  const open = async (): Promise<SqlBackend> => {
-    const opened = make({ connectionString: server?.connectionString, schema, pollMs: 100 });
-    await opened.open();
-    return opened;
-  };
-
-  beforeAll(async () => {
-    server = await start();
-    schema = server.schema() + suffix;
-    backend = await open();
-  }, 120_000);
-  afterAll(async () => {
-    await backend.close();
-    if (server !== undefined) await atEnd?.(server.connectionString, schema);
-    await server?.close();
-  });
-
-  const staysOpen = async (): Promise<void> => undefined;
-  eventStoreConformance({
-    describe,
-    it,
-    create: async () => ({
-      store: backend.events,
-      async connect() {
-        const another = await open();
-        return { store: another.events, close: () => another.close() };
-      },
-      async reopen() {
-        await backend.close();
+}: PostgresConformanceOptions): void =>
+  conformance(async () => {
+    const server = await start();
+    const { connectionString } = server;
+    const schema = server.schema() + suffix;
+    return {
+      async open() {
+        const backend = make({ connectionString, schema, pollMs: 100 });
         await backend.open();
-        return backend.events;
+        return backend;
       },
-      close: staysOpen,
-    }),
+      async close() {
+        await atEnd?.(connectionString, schema);
+        await server.close();
+      },
+    };
   });
-  backendConformance({
-    describe,
-    it,
-    create: async () => ({ backend, connect: open, close: staysOpen }),
-    async createToClose() {
-      const another = await open();
-      return { backend: another, close: () => another.close() };
-    },
-  });
-};

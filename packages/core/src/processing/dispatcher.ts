@@ -1,16 +1,16 @@
 import type { Backend } from '../backend/backend.js';
 import type { Clock } from '../clock.js';
-import type { RecordedEvent } from '../messages/event.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { RetrySchedule } from '../recovery/retry-schedule.js';
+import type { RoutedEvent } from '../routing/routed-event.js';
 import type { Checkpointer } from './checkpointer.js';
 import type { FailureCause } from './errors.js';
 import type { OpenScope } from './message-scope.js';
 
 /** A step through the log as handlers take it: events at their newest version, of the types wanted. */
 export interface ReadBatch {
-  /** In log order. Events that an upcaster made of one have its position and stand side by side. */
-  readonly events: readonly RecordedEvent[];
+  /** In log order. Events that an upcaster or a route made of one have its position and stand side by side. */
+  readonly events: readonly RoutedEvent[];
   /** Everything up to and including this position is in the batch, was before, or is not wanted. */
   readonly position: bigint;
 }

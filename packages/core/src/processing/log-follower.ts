@@ -6,7 +6,8 @@ import { toError } from '../recovery/thrown.js';
 export interface LogFollowerOptions {
   readonly store: EventStore;
   readonly clock: Clock;
-  readonly subscribe: Omit<SubscribeOptions, 'after' | 'signal'>;
+  /** Asked at each opening of a subscription. */
+  readonly subscribe: () => Omit<SubscribeOptions, 'after' | 'signal'>;
   /** Start behind this position, exclusive. */
   readonly after: bigint | undefined;
   /** Takes in a batch; the next is not asked for before it settles. */
@@ -24,6 +25,8 @@ export class LogFollower {
   readonly #closing = new AbortController();
   #after: bigint | undefined;
   #subscription: Subscription | undefined;
+  /** What the subscription still delivers is not to be used. */
+  #isStale = false;
 
   constructor(options: LogFollowerOptions) {
     this.#options = options;
@@ -45,9 +48,20 @@ export class LogFollower {
         error = toError(thrown);
       }
       if (signal.aborted) return;
+      if (this.#isStale) continue;
       trouble(error, error === undefined ? 'its subscription ended by itself' : 'its subscription failed');
       await sleep(clock, waits.next(), signal);
     }
+  }
+
+  /**
+   * Opens a new subscription behind the last batch that was taken in, since what is to be subscribed has changed. No
+   * batch of the old one is taken in any more.
+   */
+  reopen(): void {
+    this.#isStale = true;
+    // Whatever comes of it, nothing more is read from it.
+    void this.#subscription?.close().catch(() => undefined);
   }
 
   /** Ends it. What is being taken in is not waited for. */
@@ -63,10 +77,11 @@ export class LogFollower {
   async #consume(delivered: () => void): Promise<void> {
     const { store, subscribe, take, trouble } = this.#options;
     const { signal } = this.#closing;
-    const subscription = store.subscribe({ ...subscribe, after: this.#after, signal });
+    this.#isStale = false;
+    const subscription = store.subscribe({ ...subscribe(), after: this.#after, signal });
     this.#subscription = subscription;
     for await (const batch of subscription) {
-      if (signal.aborted) return;
+      if (signal.aborted || this.#isStale) return;
       delivered();
       trouble(undefined, '');
       const room = take(batch);

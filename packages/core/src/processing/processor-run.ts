@@ -5,6 +5,7 @@ import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { ProcessorDegradation } from '../observation/processor-status.js';
 import type { RetrySchedule } from '../recovery/retry-schedule.js';
 import { describeError } from '../recovery/thrown.js';
+import { TypeIntake, type Intake } from '../routing/intake.js';
 import { Checkpointer } from './checkpointer.js';
 import {
   defaultAbandonMs,
@@ -48,7 +49,8 @@ export class ProcessorRun {
   readonly #troubles = new Map<Trouble, ProcessorDegradation>();
   #cut: () => void = () => {};
   readonly #cutShort = new Promise<void>((resolve) => (this.#cut = resolve));
-  #types: ReadonlySet<string> | undefined;
+  readonly #intake: Intake;
+  #endIntake: () => void = () => {};
   #opening: Promise<void> | undefined;
   #dispatcher: Dispatcher | undefined;
   #follower: LogFollower | undefined;
@@ -71,6 +73,7 @@ export class ProcessorRun {
     this.#environment = environment;
     this.#listener = listener;
     this.counts = counts;
+    this.#intake = environment.intake ?? new TypeIntake(definition);
     this.#checkpointer = new Checkpointer({
       store: backend.checkpoints,
       name: definition.checkpoint?.() ?? definition.name,
@@ -165,6 +168,7 @@ export class ProcessorRun {
     const { clock, graceMs = defaultGraceMs, abandonMs = defaultAbandonMs } = this.#environment;
     if (mode === 'settle') this.hold();
     await this.#opening?.catch(() => {});
+    this.#endIntake();
     const closed = this.#follower?.close();
     this.#gate.remove();
     const dispatcher = this.#dispatcher;
@@ -189,26 +193,24 @@ export class ProcessorRun {
   }
 
   async #open(): Promise<void> {
-    const { startFrom, types, filter, batchSize = defaultBatchSize, delivery } = this.#definition;
+    const { startFrom, batchSize = defaultBatchSize, delivery } = this.#definition;
     const { backend, schema, clock } = this.#environment;
     this.#position = await this.#checkpointer.load();
     if (this.#position === undefined && startFrom === 'end') await this.#startAtEnd();
-    this.#types = types === undefined ? undefined : new Set(types);
     this.#dispatcher =
       delivery.mode === 'each'
         ? new EachDispatcher(this.#host, delivery, this.#position)
         : new TransactionDispatcher(this.#host, delivery);
-    this.#follower = new LogFollower({
+    const follower = new LogFollower({
       store: backend.events,
       clock,
-      subscribe: {
-        filter: types === undefined ? filter : { ...filter, types: schema.sourceTypes(types) },
-        batchSize,
-      },
+      subscribe: () => ({ filter: this.#intake.filter(schema), batchSize }),
       after: this.#position,
       take: (batch) => this.#take(batch),
       trouble: (error, reason) => this.#trouble('subscription', reason, error, reason !== ''),
     });
+    this.#follower = follower;
+    this.#endIntake = this.#intake.onWider(() => follower.reopen());
   }
 
   /** Stored at once: a crash before the first event must not move the start to a later end. */
@@ -226,10 +228,11 @@ export class ProcessorRun {
   }
 
   async #take(batch: SubscriptionBatch): Promise<void> {
+    // In the turn in which the batch came: routes may change in the next.
+    const read = readBatch(this.#environment.schema, this.#intake, batch);
     if (!this.#gate.isOpen) await this.#gate.pass();
     const dispatcher = this.#dispatcher;
     if (dispatcher === undefined || this.#isEnding()) return;
-    const read = readBatch(this.#environment.schema, this.#types, batch);
     this.#end = batch.caughtUp ? batch.position : undefined;
     const room = dispatcher.take(read);
     if (room !== undefined) await room;

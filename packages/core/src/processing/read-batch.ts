@@ -1,7 +1,8 @@
 import type { SubscriptionBatch } from '../log/event-store.js';
-import type { RecordedEvent } from '../messages/event.js';
-import type { Schema } from '../schema/schema.js';
 import { toError } from '../recovery/thrown.js';
+import type { Intake } from '../routing/intake.js';
+import type { RoutedEvent } from '../routing/routed-event.js';
+import type { Schema } from '../schema/schema.js';
 import type { ReadBatch } from './dispatcher.js';
 import type { FailureCause } from './errors.js';
 
@@ -10,34 +11,31 @@ export interface ReadResult extends ReadBatch {
   readonly unreadable?: FailureCause | undefined;
 }
 
-/**
- * Brings a batch to the newest versions and leaves out what upcasting made of it that is not wanted.
- *
- * @param types names of the types wanted; `undefined` for all
- */
+/** Brings a batch to the newest versions, and makes of it what the processor takes in. */
 export const readBatch = (
   schema: Schema,
-  types: ReadonlySet<string> | undefined,
+  intake: Pick<Intake, 'select' | 'passed'>,
   batch: SubscriptionBatch,
 ): ReadResult => {
+  intake.passed(batch.position);
   try {
-    return { events: ofTypes(schema.read(batch.events), types), position: batch.position };
+    return { events: intake.select(schema.read(batch.events)), position: batch.position };
   } catch {
-    return readUntilUnreadable(schema, types, batch);
+    return readUntilUnreadable(schema, intake, batch);
   }
 };
 
 /** Event by event: those before the one that cannot be read are still handled, and that one is named. */
 const readUntilUnreadable = (
   schema: Schema,
-  types: ReadonlySet<string> | undefined,
+  intake: Pick<Intake, 'select'>,
   batch: SubscriptionBatch,
 ): ReadResult => {
-  const events: RecordedEvent[] = [];
+  const events: RoutedEvent[] = [];
   let position: bigint | undefined;
   for (const event of batch.events) {
     try {
-      events.push(...ofTypes(schema.readOne(event), types));
+      events.push(...intake.select(schema.readOne(event)));
     } catch (thrown) {
       return {
         events,
@@ -49,11 +47,3 @@ const readUntilUnreadable = (
   }
   return { events, position: batch.position };
 };
-
-const ofTypes = (
-  events: readonly RecordedEvent[],
-  types: ReadonlySet<string> | undefined,
-): readonly RecordedEvent[] =>
-  types === undefined || events.every(({ type }) => types.has(type))
-    ? events
-    : events.filter(({ type }) => types.has(type));

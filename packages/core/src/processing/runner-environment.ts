@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.js';
 import type { Clock } from '../clock.js';
 import type { Schema } from '../schema/schema.js';
+import type { Intake } from '../routing/intake.js';
 import type { OpenScope } from './message-scope.js';
 
 /** What a runner works with. */
@@ -16,6 +17,8 @@ export interface RunnerEnvironment {
   readonly abandonMs?: number | undefined;
   /** Least milliseconds between two writes of a checkpoint outside of a transaction. Default: 100. */
   readonly checkpointIntervalMs?: number | undefined;
+  /** What the processor takes of the log. Default: what its definition says, without routes. */
+  readonly intake?: Intake | undefined;
   /** Told of a failure, beside the status. Default: a warning of the process, so that none goes unseen. */
   readonly warn?: ((message: string) => void) | undefined;
 }

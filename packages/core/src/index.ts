@@ -278,3 +278,6 @@ export {
 export { originOf, type EventOrigin } from './migration/origin.js';
 export { digestLog, type DigestOptions, type Verification } from './migration/verification.js';
 export type { Digest, LogDigest } from './migration/digest.js';
+
+// Spans of time
+export { milliseconds, type Duration } from './duration.js';

@@ -26,7 +26,7 @@ export type {
   StepOptions,
   StepView,
 } from './model/saga-context.js';
-export type { Duration } from './model/duration.js';
+export type { Duration } from '@tidemark/core';
 export type { ApprovalDecision, FailureKind, StepResult } from './model/events.js';
 export {
   eventType as sagaEventType,

@@ -88,29 +88,56 @@ export class Appender {
     }
   }
 
+  /**
+   * Appends in a transaction of the caller's, together with what the participants do. Events want ids of their own.
+   *
+   * @param appends what is appended to each stream; a stream may occur only once
+   * @throws as {@link append}; {TransactionConflictError} too, which is the caller's to try again
+   */
+  async appendIn(tx: Transaction, appends: readonly StreamAppend[]): Promise<void> {
+    const alone: StreamAppend[] = [];
+    for (const append of appends) {
+      const concerned = this.#participants.filter((participant) => participant.concerns(append.events));
+      if (concerned.length === 0) alone.push(append);
+      else
+        await this.#withSteps(
+          tx,
+          append,
+          concerned.map((it) => it.join(append)),
+        );
+    }
+    if (alone.length > 0) await tx.append(alone);
+  }
+
   #inTransaction(append: StreamAppend, steps: readonly AppendStep[]): Promise<AppendResult> {
-    return this.#backend.transaction(async (tx) => {
-      const done: { result?: AppendResult; events: readonly RecordedEvent[] } = { events: [] };
-      const run = async (index: number): Promise<void> => {
-        const step = steps[index];
-        if (step !== undefined) {
-          await step(tx, async () => {
-            await run(index + 1);
-            return structuredClone(done.events);
-          });
-          return;
-        }
-        const [result] = await tx.append([append]);
-        if (result === undefined) throw new TypeError('The store gave no result for an append.');
-        const { stream, version, alreadyAppended } = result;
-        done.result = result;
-        if (alreadyAppended) return;
-        done.events = await tx.readVersions(stream, version - append.events.length + 1, version);
-      };
-      await run(0);
-      const { result, events } = done;
-      if (result === undefined) throw new TypeError('A participant of an append did not let it be done.');
-      return result.alreadyAppended ? result : { ...result, recorded: () => structuredClone(events) };
-    });
+    return this.#backend.transaction((tx) => this.#withSteps(tx, append, steps));
+  }
+
+  async #withSteps(
+    tx: Transaction,
+    append: StreamAppend,
+    steps: readonly AppendStep[],
+  ): Promise<AppendResult> {
+    const done: { result?: AppendResult; events: readonly RecordedEvent[] } = { events: [] };
+    const run = async (index: number): Promise<void> => {
+      const step = steps[index];
+      if (step !== undefined) {
+        await step(tx, async () => {
+          await run(index + 1);
+          return structuredClone(done.events);
+        });
+        return;
+      }
+      const [result] = await tx.append([append]);
+      if (result === undefined) throw new TypeError('The store gave no result for an append.');
+      const { stream, version, alreadyAppended } = result;
+      done.result = result;
+      if (alreadyAppended) return;
+      done.events = await tx.readVersions(stream, version - append.events.length + 1, version);
+    };
+    await run(0);
+    const { result, events } = done;
+    if (result === undefined) throw new TypeError('A participant of an append did not let it be done.');
+    return result.alreadyAppended ? result : { ...result, recorded: () => structuredClone(events) };
   }
 }

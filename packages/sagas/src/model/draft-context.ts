@@ -1,7 +1,6 @@
-import type { Metadata } from '@tidemark/core';
+import { milliseconds, type Metadata } from '@tidemark/core';
 import { SagaUsageError } from '../errors.js';
 import type { Draft } from './draft.js';
-import { milliseconds } from './duration.js';
 import type { RecordedRetry } from './events.js';
 import type { StepInstance } from './instance.js';
 import { commandOf, eventTypes, toJson } from './message-refs.js';

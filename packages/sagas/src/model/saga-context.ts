@@ -1,5 +1,4 @@
-import type { Class, Message, Metadata } from '@tidemark/core';
-import type { Duration } from './duration.js';
+import type { Class, Duration, Message, Metadata } from '@tidemark/core';
 import type { StepResult } from './events.js';
 
 /** An event type: its class, or its stable name. */

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '@tidemark/core';
+import { InvalidArgumentError } from './log/errors.js';
 
 /** A span of time: a number of milliseconds, or a whole or decimal number with a unit, such as `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'3d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { InvalidArgumentError } from '@tidemark/core';
+import { InvalidArgumentError } from './log/errors.js';
 import fc from 'fast-check';
 import { milliseconds, type Duration } from './duration.js';
 

@@ -11,6 +11,8 @@ const status: ProcessorStatus = {
   caughtUp: true,
   handled: 0,
   retried: 0,
+  redelivered: 0,
+  parked: 0,
   inFlight: 0,
   pending: 0,
 };

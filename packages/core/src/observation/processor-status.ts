@@ -46,6 +46,13 @@ export interface ProcessorStatus {
   readonly handled: number;
   /** Tries that failed and were, or will be, tried again, since the runner was made. */
   readonly retried: number;
+  /**
+   * Events that its source delivered again, since the runner was made: a group of consumers does that after a lost
+   * connection, or where another consumer left. Always 0 where it follows the log itself.
+   */
+  readonly redelivered: number;
+  /** Events that could not be handled and were put aside, since the runner was made. */
+  readonly parked: number;
   /** Handlers running right now. */
   readonly inFlight: number;
   /** Events delivered and not yet handled, those in flight included. */

@@ -3,7 +3,6 @@ import type { Clock } from '../clock.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { RetrySchedule } from '../recovery/retry-schedule.js';
 import type { RoutedEvent } from '../routing/routed-event.js';
-import type { Checkpointer } from './checkpointer.js';
 import type { FailureCause } from './errors.js';
 import type { OpenScope } from './message-scope.js';
 
@@ -21,11 +20,10 @@ export interface DispatcherHost {
   readonly backend: Backend;
   readonly clock: Clock;
   readonly retry: RetrySchedule;
-  readonly checkpointer: Checkpointer;
   readonly openScope: OpenScope;
   /** Aborted when handlers should stop. */
   readonly signal: AbortSignal;
-  readonly counts: { handled: number; retried: number };
+  readonly counts: { handled: number; retried: number; redelivered: number; parked: number };
   /** Everything up to the position is handled. */
   progress(position: bigint): void;
   /** The processor cannot go on. */

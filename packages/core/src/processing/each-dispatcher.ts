@@ -2,12 +2,12 @@ import type { RecordedEvent } from '../messages/event.js';
 import type { EachDelivery } from '../model/processor-definition.js';
 import { isOutage } from '../recovery/outage.js';
 import type { RetryWaits } from '../recovery/retry-schedule.js';
-import { toError } from '../recovery/thrown.js';
+import { describeError, toError } from '../recovery/thrown.js';
 import { defaultBatchSize, defaultConcurrency } from './defaults.js';
 import type { Dispatcher, DispatcherHost, ReadBatch } from './dispatcher.js';
 import { KeyedLanes, type LaneOutcome } from './keyed-lanes.js';
-import { LowWaterMark } from './low-water-mark.js';
 import { eventContext } from './message-scope.js';
+import type { WorkMark } from './source.js';
 
 /** Batches that may wait in memory before the subscription is held up. */
 const MOST_BATCHES_PENDING = 2;
@@ -31,7 +31,7 @@ interface Task {
 export class EachDispatcher implements Dispatcher {
   readonly #host: DispatcherHost;
   readonly #delivery: EachDelivery;
-  readonly #mark: LowWaterMark;
+  readonly #mark: WorkMark;
   readonly #lanes: KeyedLanes<Task>;
   readonly #mostPending: number;
   readonly #mostAhead: number;
@@ -42,14 +42,14 @@ export class EachDispatcher implements Dispatcher {
   #room: (() => void) | undefined;
   #watchers: { readonly isDue: () => boolean; readonly resolve: () => void }[] = [];
 
-  /** @param position everything up to it is handled already */
-  constructor(host: DispatcherHost, delivery: EachDelivery, position: bigint | undefined) {
+  /** @param mark where it tells what is finished */
+  constructor(host: DispatcherHost, delivery: EachDelivery, mark: WorkMark) {
     const batchSize = host.definition.batchSize ?? defaultBatchSize;
     this.#host = host;
     this.#delivery = delivery;
     this.#mostPending = batchSize * MOST_BATCHES_PENDING;
     this.#mostAhead = batchSize * MOST_BATCHES_AHEAD;
-    this.#mark = new LowWaterMark(position);
+    this.#mark = mark;
     this.#lanes = new KeyedLanes({
       concurrency: delivery.concurrency ?? defaultConcurrency,
       clock: host.clock,
@@ -108,7 +108,7 @@ export class EachDispatcher implements Dispatcher {
     let end = start + 1;
     while (end < events.length && events[end]?.position === position) end += 1;
     if (position === undefined) return end;
-    const ticket = this.#mark.admit(position, end - start);
+    const ticket = this.#mark.admit(position, end - start, events[start]);
     for (let index = start; index < end && !this.#over; index += 1) {
       const event = events[index];
       if (event !== undefined) this.#enter(event, ticket);
@@ -121,6 +121,7 @@ export class EachDispatcher implements Dispatcher {
     try {
       key = this.#delivery.key?.(event) ?? event.stream;
     } catch (thrown) {
+      if (this.#refused(ticket, toError(thrown))) return;
       // Without its key the event has no place in the order, so nothing behind it may go on.
       this.#fail({ error: toError(thrown), event, attempts: 1 });
       return;
@@ -129,6 +130,7 @@ export class EachDispatcher implements Dispatcher {
   }
 
   #handle(task: Task): LaneOutcome | Promise<LaneOutcome> {
+    if (this.#mark.begin?.(task.ticket) === false) return 'finished';
     const { definition, signal, openScope } = this.#host;
     task.attempt += 1;
     try {
@@ -162,12 +164,20 @@ export class EachDispatcher implements Dispatcher {
     if (isOutage(thrown)) this.#setOutage(error);
     else task.failures += 1;
     if (task.failures >= retry.attempts) {
+      if (this.#refused(task.ticket, error)) return 'finished';
       this.#fail({ error, event: task.event, attempts: task.attempt });
       return 'blocked';
     }
     counts.retried += 1;
     task.waits ??= retry.waits();
     return { retryAfterMs: task.waits.next() };
+  }
+
+  /** True if the source keeps aside what cannot be handled. */
+  #refused(ticket: number, error: Error): boolean {
+    if (this.#mark.refuse === undefined) return false;
+    this.#mark.refuse(ticket, 'park', describeError(error));
+    return true;
   }
 
   #setOutage(error: Error | undefined): void {

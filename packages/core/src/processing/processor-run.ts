@@ -1,27 +1,18 @@
 import { setImmediate } from 'node:timers/promises';
-import { CheckpointConflictError } from '../backend/checkpoints.js';
-import type { SubscriptionBatch } from '../log/event-store.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { ProcessorDegradation } from '../observation/processor-status.js';
 import type { RetrySchedule } from '../recovery/retry-schedule.js';
 import { describeError } from '../recovery/thrown.js';
-import { TypeIntake, type Intake } from '../routing/intake.js';
-import { Checkpointer } from './checkpointer.js';
-import {
-  defaultAbandonMs,
-  defaultBatchSize,
-  defaultCheckpointIntervalMs,
-  defaultGraceMs,
-} from './defaults.js';
+import { TypeIntake } from '../routing/intake.js';
+import { createDispatcher } from './create-dispatcher.js';
+import { createSource } from './create-source.js';
+import { defaultAbandonMs, defaultGraceMs } from './defaults.js';
 import type { Dispatcher, DispatcherHost } from './dispatcher.js';
-import { EachDispatcher } from './each-dispatcher.js';
 import type { FailureCause } from './errors.js';
 import { Gate } from './gate.js';
-import { LogFollower } from './log-follower.js';
 import type { RunnerEnvironment } from './runner-environment.js';
-import { readBatch } from './read-batch.js';
 import { settledWithin } from './settled-within.js';
-import { TransactionDispatcher } from './transaction-dispatcher.js';
+import type { Source, SourceStep, SourceTrouble } from './source.js';
 
 /** Most milliseconds of handling before timers and sockets of the process get a turn. */
 const MOST_MS_WITHOUT_A_TURN = 5;
@@ -42,18 +33,15 @@ export class ProcessorRun {
   readonly #definition: ProcessorDefinition;
   readonly #environment: RunnerEnvironment;
   readonly #listener: RunListener;
-  readonly #checkpointer: Checkpointer;
+  readonly #source: Source;
   readonly #aborting = new AbortController();
   readonly #gate = new Gate();
   readonly #host: DispatcherHost;
   readonly #troubles = new Map<Trouble, ProcessorDegradation>();
   #cut: () => void = () => {};
   readonly #cutShort = new Promise<void>((resolve) => (this.#cut = resolve));
-  readonly #intake: Intake;
-  #endIntake: () => void = () => {};
   #opening: Promise<void> | undefined;
   #dispatcher: Dispatcher | undefined;
-  #follower: LogFollower | undefined;
   #position: bigint | undefined;
   /** Position of the last batch, if nothing was left behind it. */
   #end: bigint | undefined;
@@ -73,14 +61,11 @@ export class ProcessorRun {
     this.#environment = environment;
     this.#listener = listener;
     this.counts = counts;
-    this.#intake = environment.intake ?? new TypeIntake(definition);
-    this.#checkpointer = new Checkpointer({
-      store: backend.checkpoints,
-      name: definition.checkpoint?.() ?? definition.name,
-      clock,
-      intervalMs: environment.checkpointIntervalMs ?? defaultCheckpointIntervalMs,
-      conflict: (error) => this.#fail({ error, attempts: 0 }),
-      trouble: (error) => this.#trouble('checkpoint', 'its checkpoint cannot be written', error),
+    this.#source = createSource(definition, environment, environment.intake ?? new TypeIntake(definition), {
+      counts,
+      take: (step) => this.#take(step),
+      trouble: (kind, trouble) => this.#trouble(kind, trouble),
+      fail: (cause) => this.#fail(cause),
     });
     this.#host = {
       definition,
@@ -88,12 +73,15 @@ export class ProcessorRun {
       clock,
       retry,
       counts,
-      checkpointer: this.#checkpointer,
       openScope: environment.services,
       signal: this.#aborting.signal,
       progress: (position) => this.#progress(position),
       fail: (cause) => this.#fail(cause),
-      outage: (error) => this.#trouble('backend', 'its handler found the backend away', error),
+      outage: (error) =>
+        this.#trouble(
+          'backend',
+          error === undefined ? undefined : { what: 'its handler found the backend away', error },
+        ),
     };
   }
 
@@ -102,7 +90,7 @@ export class ProcessorRun {
   }
 
   get checkpoint(): bigint | undefined {
-    return this.#checkpointer.stored;
+    return this.#source.checkpointer?.stored;
   }
 
   get caughtUp(): boolean {
@@ -122,36 +110,33 @@ export class ProcessorRun {
     return this.#troubles.values().next().value;
   }
 
-  /** Loads the checkpoint and gets ready. Rejects if that fails. */
+  /** Gets the source ready. Rejects if that fails. */
   open(): Promise<void> {
     this.#opening = this.#open();
     return this.#opening;
   }
 
-  /** Begins to follow the log, unless it has ended meanwhile. */
+  /** Begins to take from the source. */
   follow(): void {
-    if (this.#definition.startFrom === 'checkpoint' && this.#checkpointer.stored === undefined) {
-      const move = { processor: this.#checkpointer.name, segment: 0, position: 0n, previous: 0n };
-      this.#fail({ error: new CheckpointConflictError(move), attempts: 0 });
-      return;
-    }
-    void this.#follower?.run();
+    this.#source.follow();
   }
 
   hold(): void {
     this.#gate.close();
     this.#dispatcher?.hold();
+    this.#source.hold(this.#dispatcher?.idle() ?? Promise.resolve());
   }
 
   release(): void {
     this.#gate.open();
     this.#dispatcher?.release();
+    this.#source.release();
   }
 
   /** After {@link hold}: settles when no handler is running and what is finished is stored. */
   async settle(): Promise<void> {
     await this.#dispatcher?.idle();
-    await Promise.race([this.#checkpointer.flush(), this.#cutShort]);
+    await Promise.race([this.#source.flush(), this.#cutShort]);
   }
 
   /**
@@ -168,8 +153,7 @@ export class ProcessorRun {
     const { clock, graceMs = defaultGraceMs, abandonMs = defaultAbandonMs } = this.#environment;
     if (mode === 'settle') this.hold();
     await this.#opening?.catch(() => {});
-    this.#endIntake();
-    const closed = this.#follower?.close();
+    const closed = this.#source.close();
     this.#gate.remove();
     const dispatcher = this.#dispatcher;
     if (dispatcher !== undefined) {
@@ -178,12 +162,12 @@ export class ProcessorRun {
         await settledWithin(clock, graceMs, [finished, this.#cutShort]);
       }
       this.#aborting.abort(new Error(`${this.#definition.name} is stopping.`));
-      this.#checkpointer.stopRetrying();
+      this.#source.stopRetrying();
       dispatcher.hold();
       await settledWithin(clock, abandonMs, [dispatcher.idle()]);
       dispatcher.discard();
     }
-    await this.#checkpointer.close();
+    await this.#source.end();
     await closed;
   }
 
@@ -193,52 +177,21 @@ export class ProcessorRun {
   }
 
   async #open(): Promise<void> {
-    const { startFrom, batchSize = defaultBatchSize, delivery } = this.#definition;
-    const { backend, schema, clock } = this.#environment;
-    this.#position = await this.#checkpointer.load();
-    if (this.#position === undefined && startFrom === 'end') await this.#startAtEnd();
-    this.#dispatcher =
-      delivery.mode === 'each'
-        ? new EachDispatcher(this.#host, delivery, this.#position)
-        : new TransactionDispatcher(this.#host, delivery);
-    const follower = new LogFollower({
-      store: backend.events,
-      clock,
-      subscribe: () => ({ filter: this.#intake.filter(schema), batchSize }),
-      after: this.#position,
-      take: (batch) => this.#take(batch),
-      trouble: (error, reason) => this.#trouble('subscription', reason, error, reason !== ''),
-    });
-    this.#follower = follower;
-    this.#endIntake = this.#intake.onWider(() => follower.reopen());
+    await this.#source.open();
+    this.#position = this.#source.position;
+    this.#dispatcher = createDispatcher(this.#host, this.#source);
   }
 
-  /** Stored at once: a crash before the first event must not move the start to a later end. */
-  async #startAtEnd(): Promise<void> {
-    const { backend } = this.#environment;
-    const head = await backend.events.head();
-    await backend.checkpoints.move({
-      processor: this.#checkpointer.name,
-      segment: 0,
-      position: head,
-      previous: undefined,
-    });
-    this.#checkpointer.committed(head);
-    this.#position = head;
-  }
-
-  async #take(batch: SubscriptionBatch): Promise<void> {
-    // In the turn in which the batch came: routes may change in the next.
-    const read = readBatch(this.#environment.schema, this.#intake, batch);
+  async #take(step: SourceStep): Promise<void> {
     if (!this.#gate.isOpen) await this.#gate.pass();
     const dispatcher = this.#dispatcher;
     if (dispatcher === undefined || this.#isEnding()) return;
-    this.#end = batch.caughtUp ? batch.position : undefined;
-    const room = dispatcher.take(read);
+    this.#end = step.caughtUp ? step.position : undefined;
+    const room = dispatcher.take(step);
     if (room !== undefined) await room;
-    if (read.unreadable !== undefined) {
+    if (step.unreadable !== undefined) {
       await dispatcher.drained();
-      if (!this.#isEnding()) this.#fail(read.unreadable);
+      if (!this.#isEnding()) this.#fail(step.unreadable);
       return;
     }
     this.#noteCaughtUp();
@@ -247,7 +200,7 @@ export class ProcessorRun {
       await setImmediate();
       this.#lastTurn = performance.now();
     }
-    await this.#checkpointer.healthy();
+    await this.#source.healthy();
   }
 
   #isEnding(): boolean {
@@ -257,7 +210,7 @@ export class ProcessorRun {
   #progress(position: bigint): void {
     if (position === this.#position) return;
     this.#position = position;
-    this.#checkpointer.note(position);
+    this.#source.progress(position);
     this.#noteCaughtUp();
     this.#listener.progressed(position);
   }
@@ -268,12 +221,13 @@ export class ProcessorRun {
     this.#listener.changed();
   }
 
-  #trouble(kind: Trouble, what: string, error: Error | undefined, isTrouble = error !== undefined): void {
+  #trouble(kind: Trouble, trouble: SourceTrouble | undefined): void {
     const known = this.#troubles.get(kind);
-    if (!isTrouble) {
+    if (trouble === undefined) {
       if (known === undefined) return;
       this.#troubles.delete(kind);
     } else {
+      const { what, error } = trouble;
       const reason = `${what}${error === undefined ? '' : ` (${describeError(error)})`}; it is tried again.`;
       this.#troubles.set(kind, { reason, error, since: known?.since ?? this.#environment.clock.now() });
     }

@@ -41,7 +41,7 @@ export class ProcessorRunner {
   readonly #retry: RetrySchedule;
   readonly #waiters = new PositionWaiters();
   readonly #listeners = new Set<(status: ProcessorStatus) => void>();
-  readonly #counts = { handled: 0, retried: 0 };
+  readonly #counts = { handled: 0, retried: 0, redelivered: 0, parked: 0 };
   #state: ProcessorState = 'stopped';
   #wish: Wish = 'stopped';
   #failure: ProcessorFailure | undefined;
@@ -71,6 +71,8 @@ export class ProcessorRunner {
       caughtUp: run?.caughtUp ?? false,
       handled: this.#counts.handled,
       retried: this.#counts.retried,
+      redelivered: this.#counts.redelivered,
+      parked: this.#counts.parked,
       inFlight: run?.inFlight ?? 0,
       pending: run?.pending ?? 0,
       failure: this.#failure,

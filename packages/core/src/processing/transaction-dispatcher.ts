@@ -4,6 +4,7 @@ import type { TransactionDelivery } from '../model/processor-definition.js';
 import { isOutage } from '../recovery/outage.js';
 import type { RetryWaits } from '../recovery/retry-schedule.js';
 import { toError } from '../recovery/thrown.js';
+import type { Checkpointer } from './checkpointer.js';
 import type { Dispatcher, DispatcherHost, ReadBatch } from './dispatcher.js';
 import { Gate } from './gate.js';
 import { batchContext } from './message-scope.js';
@@ -25,6 +26,7 @@ interface Tries {
 export class TransactionDispatcher implements Dispatcher {
   readonly #host: DispatcherHost;
   readonly #delivery: TransactionDelivery;
+  readonly #checkpointer: Checkpointer;
   readonly #gate = new Gate();
   #over = false;
   #inFlight = 0;
@@ -34,9 +36,10 @@ export class TransactionDispatcher implements Dispatcher {
   /** Positions that a commit was attempted for whose answer was lost. */
   readonly #unanswered = new Set<bigint>();
 
-  constructor(host: DispatcherHost, delivery: TransactionDelivery) {
+  constructor(host: DispatcherHost, delivery: TransactionDelivery, checkpointer: Checkpointer) {
     this.#host = host;
     this.#delivery = delivery;
+    this.#checkpointer = checkpointer;
   }
 
   get inFlight(): number {
@@ -105,7 +108,7 @@ export class TransactionDispatcher implements Dispatcher {
 
   /** True for a part that turned out to be stored by a commit whose answer had been lost. */
   #isDone({ position }: ReadBatch): boolean {
-    const { stored } = this.#host.checkpointer;
+    const { stored } = this.#checkpointer;
     return this.#unanswered.size > 0 && stored !== undefined && stored >= position;
   }
 
@@ -124,7 +127,7 @@ export class TransactionDispatcher implements Dispatcher {
   }
 
   async #attempt(batch: ReadBatch, attempt: number): Promise<Error | undefined> {
-    const attempting = this.#host.checkpointer.exclusively(() => this.#commitOrError(batch, attempt));
+    const attempting = this.#checkpointer.exclusively(() => this.#commitOrError(batch, attempt));
     this.#attempting = attempting;
     this.#inFlight = 1;
     try {
@@ -147,7 +150,8 @@ export class TransactionDispatcher implements Dispatcher {
   }
 
   async #commit({ events, position }: ReadBatch, attempt: number): Promise<void> {
-    const { backend, checkpointer, definition, signal, openScope } = this.#host;
+    const { backend, definition, signal, openScope } = this.#host;
+    const checkpointer = this.#checkpointer;
     const move: CheckpointMove = {
       processor: checkpointer.name,
       segment: 0,
@@ -173,9 +177,9 @@ export class TransactionDispatcher implements Dispatcher {
   /** The checkpoint is elsewhere: moved by another owner, or by a commit of our own whose answer was lost. */
   async #orOurs(conflict: CheckpointConflictError, batch: ReadBatch): Promise<Error | undefined> {
     if (this.#unanswered.size === 0) return conflict;
-    const { backend, checkpointer } = this.#host;
+    const { backend } = this.#host;
     try {
-      const found = (await backend.checkpoints.load(checkpointer.name))?.position;
+      const found = (await backend.checkpoints.load(this.#checkpointer.name))?.position;
       if (found === undefined || !this.#unanswered.has(found)) return conflict;
       this.#done(found, batch.events.length);
       return undefined;
@@ -185,8 +189,8 @@ export class TransactionDispatcher implements Dispatcher {
   }
 
   #done(position: bigint, events: number): void {
-    const { checkpointer, counts } = this.#host;
-    checkpointer.committed(position);
+    const { counts } = this.#host;
+    this.#checkpointer.committed(position);
     counts.handled += events;
     this.#host.outage(undefined);
     this.#host.progress(position);

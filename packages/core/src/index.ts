@@ -281,3 +281,6 @@ export type { Digest, LogDigest } from './migration/digest.js';
 
 // Spans of time
 export { milliseconds, type Duration } from './duration.js';
+
+// Several nodes
+export { Locks, LockTimeoutError, type Lock, type LockOptions } from './cluster/locks.js';

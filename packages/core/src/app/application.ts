@@ -1,6 +1,7 @@
 import type { Newable, ServiceIdentifier } from 'inversify';
 import type { AggregateLoader } from '../aggregates/aggregate-loader.js';
 import type { AnnouncedNode } from '../backend/nodes.js';
+import type { Locks } from '../cluster/locks.js';
 import type { CommandBus } from '../commands/command-bus.js';
 import type { CommandResult, SendOptions } from '../commands/command.js';
 import { ConfigurationError } from '../error.js';
@@ -36,6 +37,7 @@ export interface ApplicationParts {
   readonly loader: AggregateLoader;
   readonly problems: Problems;
   readonly presence: NodePresence;
+  readonly locks: Locks;
 }
 
 /** A composed application: starts, serves commands and stops. Made by `createApp`; injectable. */
@@ -44,10 +46,13 @@ export class Application implements AsyncDisposable {
   readonly #loader: AggregateLoader;
   readonly #problems: Problems;
   readonly #presence: NodePresence;
+  /** Locks across all processes of the application, and duties that one of them has at a time. */
+  readonly locks: Locks;
   readonly #sequence = new Sequence(() => this.#steps());
   #wasStarted = false;
 
-  constructor({ registry, loader, problems, presence }: ApplicationParts) {
+  constructor({ registry, loader, problems, presence, locks }: ApplicationParts) {
+    this.locks = locks;
     this.#presence = presence;
     this.#registry = registry;
     this.#loader = loader;

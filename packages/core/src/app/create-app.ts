@@ -2,6 +2,8 @@ import { Container } from 'inversify';
 import { Appender } from '../backend/appender.js';
 import type { Backend } from '../backend/backend.js';
 import { systemClock, type Clock } from '../clock.js';
+import { LeaseKeeper } from '../cluster/lease-keeper.js';
+import { Locks } from '../cluster/locks.js';
 import { CommandBus } from '../commands/command-bus.js';
 import type { CommandMiddleware } from '../commands/command.js';
 import { createCommandBus } from '../commands/create-command-bus.js';
@@ -35,6 +37,11 @@ export interface AppOptions {
   readonly commandAttempts?: number | undefined;
   /** Milliseconds that processors get at a stop to finish what they were delivered. Default: 10,000. */
   readonly drainMs?: number | undefined;
+  /**
+   * How long a lock lasts whose process has died or was cut off, in milliseconds; it is renewed three times as often while its process
+   * is there. From 100. Default: 10,000.
+   */
+  readonly leaseMs?: number | undefined;
   /** How this process presents itself to others that run the application: see {@link Application.nodes}. */
   readonly node?: NodeOptions | undefined;
   /** Told of what went wrong without failing anything, e.g. a snapshot that could not be saved. Health shows it too. */
@@ -52,6 +59,7 @@ export const createApp = (options: AppOptions): Application => {
   const cachedAggregates = checkedCount('cachedAggregates', options.cachedAggregates ?? 1_000, 0);
   const attempts = checkedCount('commandAttempts', options.commandAttempts ?? 10, 1);
   const drainMs = checkedCount('drainMs', options.drainMs ?? 10_000, 0);
+  const leaseMs = checkedCount('leaseMs', options.leaseMs ?? 10_000, 100);
 
   const container = new Container(options.container === undefined ? {} : { parent: options.container });
   const messageServices = new MessageServices(container, options.messageServices);
@@ -82,7 +90,22 @@ export const createApp = (options: AppOptions): Application => {
   const presence = new NodePresence(backend, clock, options.node ?? {});
   // The first to start and the last to stop.
   registry.addLifecycle(presence);
-  const application = new Application({ registry, loader, problems, presence });
+  const locks = new Locks({
+    keeper: new LeaseKeeper({
+      store: backend.leases,
+      clock,
+      ttlMs: leaseMs,
+      trouble: (error) =>
+        error === undefined ? problems.resolve(renewing) : problems.report(renewing, error),
+    }),
+    clock,
+    problems,
+    node: () => presence.node?.name ?? '',
+    lookEveryMs: leaseMs / 10,
+  });
+  registry.addLifecycle(locks);
+  const application = new Application({ registry, loader, problems, presence, locks });
+  container.bind(Locks).toConstantValue(locks);
   container.bind(Appender).toConstantValue(appends);
   container.bind(CommandBus).toConstantValue(commands);
   container.bind(Application).toConstantValue(application);
@@ -91,6 +114,9 @@ export const createApp = (options: AppOptions): Application => {
   schema.seal();
   return application;
 };
+
+/** What is said to fail when leases cannot be renewed. */
+const renewing = 'renewing the leases of this node';
 
 const checkedCount = (option: string, value: number, least: number): number => {
   if (Number.isSafeInteger(value) && value >= least) return value;

@@ -284,3 +284,7 @@ export { milliseconds, type Duration } from './duration.js';
 
 // Several nodes
 export { Locks, LockTimeoutError, type Lock, type LockOptions } from './cluster/locks.js';
+
+// What may be said of a handler
+export { mergePolicies, policyIn, type HandlerPolicy, type Priority } from './model/handler-policy.js';
+export { Policy, handlerPolicies } from './model/policy.js';

@@ -3,6 +3,7 @@ import type { EventFilter } from '../log/filter.js';
 import type { RecordedEvent } from '../messages/event.js';
 import type { MessageContext } from '../messages/context.js';
 import type { Definition } from './definition.js';
+import type { HandlerPolicy } from './handler-policy.js';
 import type { HandlerClass } from './handler-class.js';
 import type { MessageDefinition } from './message-definition.js';
 import type { UpcasterDefinition } from './upcaster-definition.js';
@@ -83,6 +84,15 @@ export interface ProcessorDefinition extends Definition {
   /** Most events in one batch. Default: 500. */
   readonly batchSize?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
+  /** What holds for all of its handlers. Default: the defaults of {@link HandlerPolicy}. */
+  readonly policy?: HandlerPolicy | undefined;
+  /**
+   * The whole policy of the handler of an event, where handlers differ; the same object each time for the same handler, as it is
+   * asked for every event. Default: {@link policy}.
+   */
+  policyOf?(event: RecordedEvent): HandlerPolicy;
+  /** The name of the handler of an event, for messages and for what is kept of a failure. Default: the definition's name. */
+  handlerOf?(event: RecordedEvent): string;
   readonly delivery: EachDelivery | TransactionDelivery;
   /**
    * The name that the checkpoint is kept under, asked anew at each start of the runner: generations of one read model

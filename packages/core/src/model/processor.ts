@@ -14,10 +14,12 @@ import {
   type MessageReference,
 } from './handled-messages.js';
 import { makeInjectable, tokenOf, type HandlerClass } from './handler-class.js';
+import { mergePolicies, policyIn, type HandlerPolicy } from './handler-policy.js';
+import { handlerPolicies } from './policy.js';
 import type { ProcessorDefinition, RetryPolicy } from './processor-definition.js';
 
-/** What `@Processor` says of a processor: its name, and how it goes through the log. */
-export interface ProcessorOptions {
+/** What `@Processor` says of a processor: its name, how it goes through the log, and what holds for all of its handlers. */
+export interface ProcessorOptions extends HandlerPolicy {
   /** Stable, explicit name: its checkpoint is stored under it. */
   readonly name: string;
   /** Where to start without a checkpoint. Default: `beginning`. */
@@ -76,6 +78,8 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
   makeInjectable(type);
   const token = tokenOf(type);
   const methods = new Map(on.flatMap(({ method, types }) => types.map((name) => [name, method])));
+  const policy = policyIn(options);
+  const policies = policiesByType(type, on, policy);
   const { name, startFrom, concurrency, key, retry, batchSize, filter, scope = 'singleton' } = options;
   return {
     kind: 'processor',
@@ -86,6 +90,11 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
     startFrom,
     batchSize,
     retry,
+    policy,
+    ...(policies === undefined
+      ? {}
+      : { policyOf: (event: RecordedEvent) => policies.get(event.type) ?? policy }),
+    handlerOf: (event) => methods.get(event.type) ?? name,
     messages: [...new Set(on.flatMap(({ messages }) => messages))],
     handler: { class: type, scope },
     delivery: {
@@ -99,4 +108,20 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
       },
     },
   };
+};
+
+/** The policy of the handler of each type; `undefined` if no handler has one of its own. */
+const policiesByType = (
+  type: Class,
+  on: readonly MessageHandler[],
+  policy: HandlerPolicy,
+): ReadonlyMap<string, HandlerPolicy> | undefined => {
+  const own = handlerPolicies(type, on);
+  if (own.size === 0) return undefined;
+  return new Map(
+    on.flatMap(({ method, types }) => {
+      const merged = mergePolicies(policy, own.get(method));
+      return types.map((name) => [name, merged] as const);
+    }),
+  );
 };

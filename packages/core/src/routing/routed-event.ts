@@ -1,4 +1,5 @@
 import type { RecordedEvent } from '../messages/event.js';
+import type { Priority } from '../model/handler-policy.js';
 
 /** How an event came to a processor. */
 export interface EventRouting {
@@ -13,6 +14,8 @@ export interface EventRouting {
   readonly isDerived: boolean;
   /** Why the route could not make what it should; the event is then as it is in the log. Handling it fails with this. */
   readonly failure?: Error | undefined;
+  /** The priority that the route gives its events. Default: that of the handler. */
+  readonly priority?: Priority | undefined;
 }
 
 /** An event as a processor takes it in: one of the log, or what a route made of it, with its position. */

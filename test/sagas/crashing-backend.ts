@@ -87,6 +87,8 @@ export const crashingBackend = (inner: Backend, point: CrashPoint | undefined): 
         load: async (processor, segment) => read(() => checkpoints.load(processor, segment)),
         list: async (processor) => read(() => checkpoints.list(processor)),
         move: (move) => write(() => checkpoints.move(move)),
+        moveAll: (moves) => write(() => checkpoints.moveAll(moves)),
+        remove: (...parameters) => write(() => checkpoints.remove(...parameters)),
         reset: (processor) => write(() => checkpoints.reset(processor)),
       },
       snapshots: inner.snapshots,

@@ -17,3 +17,7 @@ export const textArray = (values: readonly (string | null)[]): string => {
 
 /** An array of numbers or of booleans as PostgreSQL reads it. */
 export const plainArray = (values: readonly (number | bigint | boolean)[]): string => `{${values.join(',')}}`;
+
+/** As {@link plainArray}; elements that are left out are SQL nulls. */
+export const sparseArray = (values: readonly (number | bigint | undefined)[]): string =>
+  `{${values.map((value) => value ?? 'NULL').join(',')}}`;

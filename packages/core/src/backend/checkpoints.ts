@@ -1,5 +1,5 @@
 import { TidemarkError } from '../error.js';
-import type { Lease } from './leases.js';
+import type { Lease, LeaseLostError } from './leases.js';
 
 /** How far a processor has come. */
 export interface Checkpoint {
@@ -17,6 +17,9 @@ export interface CheckpointMove extends Checkpoint {
   readonly lease?: Lease | undefined;
 }
 
+/** Why a checkpoint was not moved; `undefined` if it was. */
+export type CheckpointRefusal = CheckpointConflictError | LeaseLostError | undefined;
+
 /** Where processors note how far they have come. */
 export interface CheckpointStore {
   /** The checkpoint of a processor's segment, or `undefined` if it has none yet. Default segment: 0. */
@@ -32,6 +35,24 @@ export interface CheckpointStore {
    * @throws {CheckpointConflictError} it stands elsewhere than `previous`; inside a transaction, roll back
    */
   move(move: CheckpointMove): Promise<void>;
+
+  /**
+   * Moves several checkpoints in one round trip, each for itself, as {@link move} does: one that cannot be moved does not keep the
+   * others.
+   *
+   * @param moves of different checkpoints
+   * @returns for each, in the order given, why it was not moved; `undefined` if it was
+   */
+  moveAll(moves: readonly CheckpointMove[]): Promise<readonly CheckpointRefusal[]>;
+
+  /**
+   * Forgets one checkpoint by compare-and-set, as when its segment is split or merged.
+   *
+   * @param lease fences it, as it does a {@link move}. Default: none
+   * @throws {LeaseLostError} the lease is lost; inside a transaction, roll back
+   * @throws {CheckpointConflictError} it stands elsewhere; inside a transaction, roll back
+   */
+  remove(checkpoint: Checkpoint, lease?: Lease): Promise<void>;
 
   /** Forgets all checkpoints of a processor: it will start over. */
   reset(processor: string): Promise<void>;

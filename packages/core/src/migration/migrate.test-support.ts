@@ -83,6 +83,8 @@ export const fused = (
       load: (...parameters) => around(() => checkpoints.load(...parameters)),
       list: (processor) => checkpoints.list(processor),
       move: (move) => around(() => checkpoints.move(move)),
+      moveAll: (moves) => around(() => checkpoints.moveAll(moves)),
+      remove: (...parameters) => around(() => checkpoints.remove(...parameters)),
       reset: (processor) => checkpoints.reset(processor),
     },
     transaction: (work) =>

@@ -6,6 +6,7 @@ import {
 } from '../backend/checkpoints.js';
 import { memory } from '../backend/memory/memory.js';
 import { manualClock } from '../testing/manual-clock.js';
+import { checkpointsWith } from '../testing/runner-rig.test-support.js';
 import { Checkpointer } from './checkpointer.js';
 
 /** A checkpointer on a store whose moves can be made to fail. */
@@ -18,15 +19,12 @@ const setUp = (
   const conflicts: CheckpointConflictError[] = [];
   const troubles: (string | undefined)[] = [];
   const checkpointer = new Checkpointer({
-    store: {
-      load: (processor) => real.load(processor),
-      list: () => real.list(),
-      reset: (processor) => real.reset(processor),
+    store: checkpointsWith(real, {
       move: async (move) => {
         moves.push(move.position);
         await fault(move, real);
       },
-    },
+    }),
     name: 'p',
     clock,
     intervalMs: 100,

@@ -3,6 +3,7 @@ import { memory } from '../backend/memory/memory.js';
 import {
   appendNumbers,
   backendWith,
+  checkpointsWith,
   numberOf,
   rigRunner,
   signalled,
@@ -89,12 +90,9 @@ describe('The checkpoint of a processor', () => {
     let away = true;
     const backend = backendWith(
       {
-        checkpoints: {
-          load: (name) => checkpoints.load(name),
-          list: () => checkpoints.list(),
-          reset: (name) => checkpoints.reset(name),
+        checkpoints: checkpointsWith(checkpoints, {
           move: (move) => (away ? Promise.reject(new Error('disk full')) : checkpoints.move(move)),
-        },
+        }),
       },
       inner,
     );

@@ -6,6 +6,7 @@ import { Schema } from '../schema/schema.js';
 import {
   appendNumbers,
   backendWith,
+  checkpointsWith,
   collector,
   numberOf,
   rawUpcaster,
@@ -203,12 +204,9 @@ describe.each(['each', 'transaction'] as const)('A processor that fails with del
     const { checkpoints } = inner;
     const backend = backendWith(
       {
-        checkpoints: {
+        checkpoints: checkpointsWith(checkpoints, {
           load: (name) => (away ? Promise.reject(new Error('away')) : checkpoints.load(name)),
-          list: () => checkpoints.list(),
-          move: (move) => checkpoints.move(move),
-          reset: (name) => checkpoints.reset(name),
-        },
+        }),
       },
       inner,
     );

@@ -5,6 +5,7 @@ import { memory } from '../backend/memory/memory.js';
 import {
   appendNumbers,
   backendWith,
+  checkpointsWith,
   numberOf,
   rigRunner,
   signalled,
@@ -85,15 +86,12 @@ describe.each(['each', 'transaction'] as const)('Operations on a processor with 
       const loading = signalled();
       const backend = backendWith(
         {
-          checkpoints: {
+          checkpoints: checkpointsWith(checkpoints, {
             load: async (name) => {
               await loading.promise;
               return checkpoints.load(name);
             },
-            list: () => checkpoints.list(),
-            move: (move) => checkpoints.move(move),
-            reset: (name) => checkpoints.reset(name),
-          },
+          }),
         },
         inner,
       );

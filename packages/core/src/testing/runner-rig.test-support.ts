@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend.js';
+import type { CheckpointStore } from '../backend/checkpoints.js';
 import { memory } from '../backend/memory/memory.js';
 import { systemClock } from '../clock.js';
 import type { RecordedEvent } from '../messages/event.js';
@@ -131,3 +132,17 @@ export const signalled = (): { readonly promise: Promise<void>; readonly resolve
   });
   return { promise, resolve: () => settle?.() };
 };
+
+/** Checkpoints as the store has them, but for what is given. */
+export const checkpointsWith = (
+  store: CheckpointStore,
+  changes: Partial<CheckpointStore>,
+): CheckpointStore => ({
+  load: (...parameters) => store.load(...parameters),
+  list: (processor) => store.list(processor),
+  move: (move) => store.move(move),
+  moveAll: (moves) => store.moveAll(moves),
+  remove: (...parameters) => store.remove(...parameters),
+  reset: (processor) => store.reset(processor),
+  ...changes,
+});

@@ -3,9 +3,11 @@ import {
   CheckpointConflictError,
   type Checkpoint,
   type CheckpointMove,
+  type CheckpointRefusal,
   type CheckpointStore,
 } from '../checkpoints.js';
-import { checkHeld, type StoredLease } from './leases.js';
+import { LeaseLostError, type Lease } from '../leases.js';
+import { isHeld, type StoredLease } from './leases.js';
 import type { Table } from './table.js';
 import type { Writer } from './writer.js';
 
@@ -37,13 +39,27 @@ export class MemoryCheckpointStore implements CheckpointStore {
   }
 
   async move(move: CheckpointMove): Promise<void> {
-    checkName(move.processor, 'processor', 200);
-    const { processor, segment, position, lease } = move;
+    const [refusal] = await this.moveAll([move]);
+    if (refusal !== undefined) throw refusal;
+  }
+
+  async moveAll(moves: readonly CheckpointMove[]): Promise<readonly CheckpointRefusal[]> {
+    for (const { processor } of moves) checkName(processor, 'processor', 200);
+    return this.#writer.write(() =>
+      moves.map((move) => {
+        const refusal = this.#refusal(move, move.lease);
+        const { processor, segment, position } = move;
+        if (refusal === undefined) this.#table.set(checkpointKey(move), { processor, segment, position });
+        return refusal;
+      }),
+    );
+  }
+
+  async remove(checkpoint: Checkpoint, lease?: Lease): Promise<void> {
     await this.#writer.write(() => {
-      if (lease !== undefined) checkHeld(this.#leases, lease);
-      const key = checkpointKey(move);
-      if (this.#table.get(key)?.position !== move.previous) throw new CheckpointConflictError(move);
-      this.#table.set(key, { processor, segment, position });
+      const refusal = this.#refusal({ ...checkpoint, previous: checkpoint.position }, lease);
+      if (refusal !== undefined) throw refusal;
+      this.#table.delete(checkpointKey(checkpoint));
     });
   }
 
@@ -53,6 +69,12 @@ export class MemoryCheckpointStore implements CheckpointStore {
         if (row.processor === processor) this.#table.delete(checkpointKey(row));
       }
     });
+  }
+
+  #refusal(move: CheckpointMove, lease: Lease | undefined): CheckpointRefusal {
+    if (lease !== undefined && !isHeld(this.#leases.get(lease.name), lease)) return new LeaseLostError(lease);
+    const found = this.#table.get(checkpointKey(move))?.position;
+    return found === move.previous ? undefined : new CheckpointConflictError(move);
   }
 }
 

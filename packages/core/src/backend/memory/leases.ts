@@ -19,10 +19,9 @@ export interface StoredLease {
   readonly expiresAt: number;
 }
 
-/** Refuses a lease that another owner has, or that was released. */
-export const checkHeld = (leases: Table<StoredLease>, lease: Lease): void => {
-  if (!isHeld(leases.get(lease.name), lease)) throw new LeaseLostError(lease);
-};
+/** Whether the lease is its owner's still: no other has it, and it was not released. */
+export const isHeld = (present: StoredLease | undefined, { owner, epoch }: Lease): boolean =>
+  present?.owner === owner && present.epoch === epoch;
 
 /** Leases in a table: the backend's, or those that a transaction sees. Time is the backend's clock. */
 export class MemoryLeaseStore implements LeaseStore, LeaseFence {
@@ -92,13 +91,11 @@ export class MemoryLeaseStore implements LeaseStore, LeaseFence {
   async hold(...leases: readonly Lease[]): Promise<void> {
     // No one else writes before the transaction has ended.
     await this.#writer.write(() => {
-      for (const lease of leases) checkHeld(this.#table, lease);
+      const lost = leases.find((lease) => !isHeld(this.#table.get(lease.name), lease));
+      if (lost !== undefined) throw new LeaseLostError(lost);
     });
   }
 }
-
-const isHeld = (present: StoredLease | undefined, { owner, epoch }: Lease): boolean =>
-  present?.owner === owner && present.epoch === epoch;
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
   a.name < b.name ? -1 : Number(a.name > b.name);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { CheckpointConflictError, type CheckpointMove } from '../../backend/checkpoints.js';
+import { LeaseLostError } from '../../backend/leases.js';
 import { refused } from './assertions.js';
 import type { BackendTrial } from './backend-trial.js';
 import { rule, type Chapter } from './conformance.js';
@@ -100,6 +101,96 @@ export const checkpoints: Chapter<BackendTrial> = {
       );
       const own = (await store.list()).filter((each) => each.processor.startsWith(trial.name('')));
       assert.equal(own.length, 4);
+    }),
+    rule('several are moved at once, each for itself, and each that is not says why', async (trial) => {
+      const { checkpoints: store, leases } = trial.backend;
+      const ttlMs = 60_000;
+      const [held, lost] = await leases.acquire({
+        names: [trial.name('held'), trial.name('lost')],
+        owner: 'a',
+        ttlMs,
+      });
+      assert.ok(held !== undefined && lost !== undefined);
+      await leases.release([lost]);
+      await store.move(move(trial, undefined, 5n, { segment: 1 }));
+      await store.move(move(trial, undefined, 5n, { segment: 2 }));
+      const moves = [
+        move(trial, undefined, 1n),
+        move(trial, 5n, 6n, { segment: 1 }),
+        move(trial, 4n, 6n, { segment: 2 }),
+        move(trial, undefined, 6n, { label: 'b' }),
+        { ...move(trial, undefined, 7n, { segment: 3 }), lease: held },
+        { ...move(trial, undefined, 7n, { segment: 4 }), lease: lost },
+        { ...move(trial, 5n, 7n, { segment: 5 }), lease: held },
+        { ...move(trial, 5n, 7n, { segment: 6 }), lease: { ...held, epoch: held.epoch + 1 } },
+      ];
+      const refusals = await store.moveAll(moves);
+      assert.deepEqual(
+        refusals.map((refusal) => refusal?.code),
+        [
+          undefined,
+          undefined,
+          'checkpoint-conflict',
+          undefined,
+          undefined,
+          'lease-lost',
+          'checkpoint-conflict',
+          'lease-lost',
+        ],
+      );
+      const conflict = refusals[2];
+      assert.ok(conflict instanceof CheckpointConflictError);
+      assert.deepEqual(conflict.move, moves[2]);
+      assert.deepEqual(
+        (await store.list(trial.name())).map(({ segment, position }) => [segment, position]),
+        [
+          [0, 1n],
+          [1, 6n],
+          [2, 5n],
+          [3, 7n],
+        ],
+      );
+      assert.equal((await store.load(trial.name('b')))?.position, 6n);
+      assert.deepEqual(await store.moveAll([]), []);
+    }),
+    rule('one is removed from where it stands, and not from elsewhere', async (trial) => {
+      const { checkpoints: store, leases } = trial.backend;
+      const checkpoint = { processor: trial.name(), segment: 1, position: 5n };
+      await store.move({ ...checkpoint, previous: undefined });
+      await store.move(move(trial, undefined, 5n));
+      await refused(CheckpointConflictError, () => store.remove({ ...checkpoint, position: 4n }));
+      await refused(CheckpointConflictError, () => store.remove({ ...checkpoint, segment: 2 }));
+      const [lease] = await leases.acquire({ names: [trial.name('lease')], owner: 'a', ttlMs: 60_000 });
+      assert.ok(lease !== undefined);
+      await refused(LeaseLostError, () => store.remove(checkpoint, { ...lease, epoch: 9 }));
+      assert.equal((await store.list(trial.name())).length, 2);
+      await store.remove(checkpoint, lease);
+      assert.deepEqual(
+        (await store.list(trial.name())).map(({ segment }) => segment),
+        [0],
+      );
+      await store.move({ ...checkpoint, previous: undefined });
+    }),
+    rule('a segment is split and merged in a transaction, or not at all', async (trial) => {
+      const { checkpoints: store } = trial.backend;
+      const whole = { processor: trial.name(), segment: 0, position: 5n };
+      await store.move({ ...whole, previous: undefined });
+      const split = (isToFail: boolean) =>
+        trial.backend.transaction(async (tx) => {
+          await tx.checkpoints.remove(whole);
+          const refusals = await tx.checkpoints.moveAll(
+            [1, 2].map((segment) => ({ ...whole, segment, previous: undefined })),
+          );
+          assert.deepEqual(refusals, [undefined, undefined]);
+          if (isToFail) throw new Error('not now');
+        });
+      await assert.rejects(split(true), { message: 'not now' });
+      assert.deepEqual(await store.list(trial.name()), [whole]);
+      await split(false);
+      assert.deepEqual(
+        await store.list(trial.name()),
+        [1, 2].map((segment) => ({ ...whole, segment })),
+      );
     }),
     rule('a reset forgets all segments of one processor, and no other’s', async (trial) => {
       const { checkpoints: store } = trial.backend;

@@ -75,6 +75,7 @@ export {
   CheckpointConflictError,
   type Checkpoint,
   type CheckpointMove,
+  type CheckpointRefusal,
   type CheckpointStore,
 } from './backend/checkpoints.js';
 export type { Snapshot, SnapshotStore } from './backend/snapshots.js';

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../error.js';
+import { TypePattern } from '../routing/type-pattern.js';
 import { buildersOf } from './attached.js';
 import type { Mark, MarkKind } from './class-marks.js';
 import type { Class, Definition } from './definition.js';
@@ -9,13 +10,15 @@ import { parameterClass } from './message-type.js';
 export type MessageReference = Class | string;
 
 /** What the mark of a handler notes: the messages named in the source; empty if the parameter's type tells. */
-export type HandledMessages = readonly MessageReference[];
+export type HandledMessages = readonly (MessageReference | TypePattern)[];
 
 /** A decorated method and what it handles. */
 export interface MessageHandler {
   readonly method: string;
   /** Names of the types that it handles. */
   readonly types: readonly string[];
+  /** Further types, by pattern. */
+  readonly patterns: readonly TypePattern[];
   /** Definitions of those that have a class. */
   readonly messages: readonly MessageDefinition[];
   readonly definedAt: string;
@@ -25,15 +28,23 @@ export interface MessageHandler {
  * The handlers of a class that carry a mark, with the messages that they handle, by explicit argument or by the type of
  * the first parameter.
  *
+ * @param takesPatterns false where types can only be named: a pattern is then an error
  * @throws {MissingTypeError} neither is to be seen
- * @throws {ConfigurationError} a class is not decorated, or a message is handled twice
+ * @throws {ConfigurationError} a class is not decorated, a message is handled twice, or there is a pattern where none can be
  */
 export const messageHandlers = (
   type: Class,
   marks: MarkKind<HandledMessages>,
   kind: MessageDefinition['kind'],
+  takesPatterns = false,
 ): readonly MessageHandler[] => {
   const handlers = marks.of(type).map((mark) => describe(type, marks.decorator, mark, kind));
+  for (const { method, patterns, definedAt } of takesPatterns ? [] : handlers) {
+    if (patterns.length === 0) continue;
+    throw new ConfigurationError(
+      `${marks.decorator} on ${type.name}.${method} (${definedAt}) has a pattern, which only a processor can have: name the types.`,
+    );
+  }
   const places = new Map<string, string>();
   for (const { method, types, definedAt } of handlers) {
     for (const name of types) {
@@ -92,7 +103,11 @@ const describe = (
     throw new ConfigurationError(`${mentionedBy} stands on a static method: remove "static".`);
   const references = mark.options.length > 0 ? mark.options : [parameterClass(type, decorator, mark)];
   const messages: MessageDefinition[] = [];
-  const types = references.map((reference) => {
+  const patterns = references.filter((reference) => reference instanceof TypePattern);
+  const named = references.filter(
+    (reference): reference is MessageReference => !(reference instanceof TypePattern),
+  );
+  const types = named.map((reference) => {
     if (typeof reference === 'string') return reference;
     if (reference === undefined) {
       throw new ConfigurationError(
@@ -103,7 +118,7 @@ const describe = (
     messages.push(message);
     return message.name;
   });
-  return { method: mark.member, types, messages, definedAt: mark.definedAt };
+  return { method: mark.member, types, patterns, messages, definedAt: mark.definedAt };
 };
 
 const isMessage = (definition: Definition): definition is MessageDefinition =>

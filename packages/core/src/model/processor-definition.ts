@@ -2,6 +2,8 @@ import type { Transaction } from '../backend/transaction.js';
 import type { EventFilter } from '../log/filter.js';
 import type { RecordedEvent } from '../messages/event.js';
 import type { MessageContext } from '../messages/context.js';
+import type { Route } from '../routing/route.js';
+import type { TypePattern } from '../routing/type-pattern.js';
 import type { Definition } from './definition.js';
 import type { HandlerPolicy } from './handler-policy.js';
 import type { HandlerClass } from './handler-class.js';
@@ -72,8 +74,17 @@ export interface ProcessorDefinition extends Definition {
   readonly kind: 'processor';
   /** What it is to the user, for status and messages: `processor`, `projection`, `saga`. Default: `processor`. */
   readonly role?: string | undefined;
-  /** Names of the event types that it handles, at their newest version. Default: all. */
+  /** Names of the event types that it handles, at their newest version. Default: all; with `patterns`, those alone. */
   readonly types?: readonly string[] | undefined;
+  /** Further types that it handles, by pattern. Default: none. */
+  readonly patterns?: readonly TypePattern[] | undefined;
+  /**
+   * True: it takes only what routes send it: its own, and those of the application. `types` and `patterns` then select
+   * nothing. Default: true if it has `routes`.
+   */
+  readonly routed?: boolean | undefined;
+  /** Routes of its own, without a `to`. The first that matches sends it the event. */
+  readonly routes?: readonly Route[] | undefined;
   /** Further conditions, checked by the store. */
   readonly filter?: Omit<EventFilter, 'types'> | undefined;
   /**

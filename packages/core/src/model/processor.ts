@@ -1,6 +1,10 @@
 import type { RecordedEvent } from '../messages/event.js';
 import { ConfigurationError } from '../error.js';
 import type { EventFilter } from '../log/filter.js';
+import { UnhandledEventError } from '../routing/errors.js';
+import type { Route } from '../routing/route.js';
+import { routingOf } from '../routing/routed-event.js';
+import type { TypePattern } from '../routing/type-pattern.js';
 import { attachDefinition } from './attached.js';
 import { checkName } from './check-name.js';
 import { MarkKind } from './class-marks.js';
@@ -13,6 +17,7 @@ import {
   type MessageHandler,
   type MessageReference,
 } from './handled-messages.js';
+import { HandlerMethods } from './handler-methods.js';
 import { makeInjectable, tokenOf, type HandlerClass } from './handler-class.js';
 import { mergePolicies, policyIn, type HandlerPolicy } from './handler-policy.js';
 import { handlerPolicies } from './policy.js';
@@ -33,6 +38,10 @@ export interface ProcessorOptions extends HandlerPolicy {
   readonly batchSize?: number | undefined;
   /** Further conditions, checked by the store. */
   readonly filter?: Omit<EventFilter, 'types'> | undefined;
+  /** True: it takes only what routes send it. Default: true if it has `routes`. */
+  readonly routed?: boolean | undefined;
+  /** Routes of its own, without a `to`: the first that matches sends it the event. Default: none. */
+  readonly routes?: readonly Route[] | undefined;
   /** One instance for the application, or one for each event. Default: `singleton`. */
   readonly scope?: HandlerClass['scope'] | undefined;
 }
@@ -55,9 +64,11 @@ export const Processor = (options: ProcessorOptions) => {
  * On a method `(event, context)` that handles events. The class's own decorator says how: `@Processor`, or one of
  * another package.
  *
- * @param events classes of the events, or names of types without one. Default: the type of the first parameter
+ * @param events classes of the events, names of types without one, or, in a processor, `pattern('agent.*.completed')`. An
+ * event whose type is named goes there; otherwise to the first method whose pattern matches. Default: the type of the
+ * first parameter
  */
-export const On = (...events: readonly MessageReference[]) => {
+export const On = (...events: readonly (MessageReference | TypePattern)[]) => {
   const place = definedAt(On);
   return (target: object, method: string): void => {
     handlers.add(target, method, events, place);
@@ -69,7 +80,7 @@ export const eventHandlers = (type: Class): readonly MessageHandler[] =>
   messageHandlers(type, handlers, 'event');
 
 const build = (type: Class, options: ProcessorOptions, place: string): ProcessorDefinition => {
-  const on = eventHandlers(type);
+  const on = messageHandlers(type, handlers, 'event', true);
   if (on.length === 0) {
     throw new ConfigurationError(
       `${type.name} (@Processor at ${place}) handles nothing: add @On() to a method of it.`,
@@ -77,15 +88,21 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
   }
   makeInjectable(type);
   const token = tokenOf(type);
-  const methods = new Map(on.flatMap(({ method, types }) => types.map((name) => [name, method])));
+  const methods = new HandlerMethods(on);
+  const patterns = on.flatMap((handler) => handler.patterns);
   const policy = policyIn(options);
-  const policies = policiesByType(type, on, policy);
+  const policies = policiesByMethod(type, on, policy);
   const { name, startFrom, concurrency, key, retry, batchSize, filter, scope = 'singleton' } = options;
+  const { routes, routed = routes !== undefined } = options;
+  const routedMessages = routes?.flatMap(({ match }) => match.messages) ?? [];
   return {
     kind: 'processor',
     name,
     definedAt: place,
-    types: [...methods.keys()],
+    types: on.flatMap(({ types }) => types),
+    ...(patterns.length === 0 ? {} : { patterns }),
+    ...(routed ? { routed } : {}),
+    ...(routes === undefined ? {} : { routes }),
     filter,
     startFrom,
     batchSize,
@@ -93,35 +110,34 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
     policy,
     ...(policies === undefined
       ? {}
-      : { policyOf: (event: RecordedEvent) => policies.get(event.type) ?? policy }),
-    handlerOf: (event) => methods.get(event.type) ?? name,
-    messages: [...new Set(on.flatMap(({ messages }) => messages))],
+      : { policyOf: (event: RecordedEvent) => policies.get(methods.of(event.type) ?? '') ?? policy }),
+    handlerOf: (event) => methods.of(event.type) ?? name,
+    messages: [...new Set([...on.flatMap(({ messages }) => messages), ...routedMessages])],
     handler: { class: type, scope },
     delivery: {
       mode: 'each',
       concurrency,
       ...(key === undefined ? {} : { key }),
       handle(event, context) {
-        const method = methods.get(event.type);
-        if (method === undefined) return undefined;
+        const method = methods.of(event.type);
+        if (method === undefined) {
+          const routing = routingOf(event);
+          if (routing === undefined) return undefined;
+          throw new UnhandledEventError(name, event.type, routing.route);
+        }
         return callMethod(context.services.get(token), method, [event.data, context]);
       },
     },
   };
 };
 
-/** The policy of the handler of each type; `undefined` if no handler has one of its own. */
-const policiesByType = (
+/** The policy of each method; `undefined` if none has one of its own. */
+const policiesByMethod = (
   type: Class,
   on: readonly MessageHandler[],
   policy: HandlerPolicy,
 ): ReadonlyMap<string, HandlerPolicy> | undefined => {
   const own = handlerPolicies(type, on);
   if (own.size === 0) return undefined;
-  return new Map(
-    on.flatMap(({ method, types }) => {
-      const merged = mergePolicies(policy, own.get(method));
-      return types.map((name) => [name, merged] as const);
-    }),
-  );
+  return new Map(on.map(({ method }) => [method, mergePolicies(policy, own.get(method))]));
 };

@@ -2,6 +2,7 @@ import type { EventFilter } from '../log/filter.js';
 import type { RecordedEvent } from '../messages/event.js';
 import type { Schema } from '../schema/schema.js';
 import type { RoutedEvent } from './routed-event.js';
+import type { TypePattern } from './type-pattern.js';
 
 /** What a processor takes of the log, in two sieves: a coarse one that the store can do, and the exact one here. */
 export interface Intake {
@@ -32,29 +33,35 @@ export interface Intake {
 /** The parts of a processor's definition that say what it takes without any routes. */
 export interface TypesAndFilter {
   readonly types?: readonly string[] | undefined;
+  readonly patterns?: readonly TypePattern[] | undefined;
   readonly filter?: Omit<EventFilter, 'types'> | undefined;
 }
 
-/** The intake of a processor that takes types by their names. */
+/** Most types of which it is kept whether they are wanted: names that came from outside must not fill the memory. */
+const mostTypes = 10_000;
+
+/** The intake of a processor that takes types, by their names or by patterns. */
 export class TypeIntake implements Intake {
   readonly #definition: TypesAndFilter;
-  readonly #types: ReadonlySet<string> | undefined;
+  /** `undefined`: all types are wanted. */
+  readonly #isWanted: ((type: string) => boolean) | undefined;
 
   constructor(definition: TypesAndFilter) {
     this.#definition = definition;
-    this.#types = definition.types === undefined ? undefined : new Set(definition.types);
+    this.#isWanted = wantedTypes(definition);
   }
 
   filter(schema: Schema): EventFilter | undefined {
-    const { types, filter } = this.#definition;
-    return types === undefined ? filter : { ...filter, types: schema.sourceTypes(types) };
+    const { types, patterns, filter } = this.#definition;
+    if (types === undefined || patterns !== undefined) return filter;
+    return { ...filter, types: schema.sourceTypes(types) };
   }
 
   select(events: readonly RecordedEvent[]): readonly RoutedEvent[] {
-    const types = this.#types;
-    return types === undefined || events.every(({ type }) => types.has(type))
+    const isWanted = this.#isWanted;
+    return isWanted === undefined || events.every(({ type }) => isWanted(type))
       ? events
-      : events.filter(({ type }) => types.has(type));
+      : events.filter(({ type }) => isWanted(type));
   }
 
   passed(): void {
@@ -65,3 +72,18 @@ export class TypeIntake implements Intake {
     return () => undefined;
   }
 }
+
+const wantedTypes = ({ types, patterns }: TypesAndFilter): ((type: string) => boolean) | undefined => {
+  if (types === undefined && patterns === undefined) return undefined;
+  const names = new Set(types);
+  if (patterns === undefined) return (type) => names.has(type);
+  const known = new Map<string, boolean>();
+  return (type) => {
+    const before = known.get(type);
+    if (before !== undefined) return before;
+    const isWanted = names.has(type) || patterns.some((pattern) => pattern.matches(type));
+    if (known.size >= mostTypes) known.clear();
+    known.set(type, isWanted);
+    return isWanted;
+  };
+};

@@ -10,12 +10,14 @@ export interface EventRouting {
    * The same each time it is delivered, as long as the routes are.
    */
   readonly part: number;
+  /** Id of the event in the log. */
+  readonly sourceId: string;
   /** True if the route changed or made it: then it is not in the log as it is. */
   readonly isDerived: boolean;
+  /** How urgent the route says it is; left out if it does not say. Counts before what its handler says. */
+  readonly priority?: Priority | undefined;
   /** Why the route could not make what it should; the event is then as it is in the log. Handling it fails with this. */
   readonly failure?: Error | undefined;
-  /** The priority that the route gives its events. Default: that of the handler. */
-  readonly priority?: Priority | undefined;
 }
 
 /** An event as a processor takes it in: one of the log, or what a route made of it, with its position. */

@@ -156,6 +156,19 @@ export class Schema {
     return [...new Set(types.flatMap((type) => [type, ...(sources.get(type) ?? [])]))];
   }
 
+  /**
+   * True if stored events that become one of these types may be changed by an upcaster.
+   *
+   * @param types default: all
+   */
+  upcasts(types?: readonly string[]): boolean {
+    const { readers } = this.#compile();
+    const sources = types === undefined ? readers.keys() : this.sourceTypes(types);
+    return [...sources].some(
+      (type) => readers.get(type)?.upcasts.some((upcast) => upcast !== undefined) === true,
+    );
+  }
+
   /** The newest version of an event type; 1 for a type without a class and upcasters. */
   latestVersion(type: string): number {
     return this.#compile().readers.get(type)?.newest ?? 1;

@@ -16,7 +16,7 @@ const setUp = (
   const real = memory().checkpoints;
   const clock = manualClock();
   const moves: bigint[] = [];
-  const conflicts: CheckpointConflictError[] = [];
+  const conflicts: Error[] = [];
   const troubles: (string | undefined)[] = [];
   const checkpointer = new Checkpointer({
     store: checkpointsWith(real, {

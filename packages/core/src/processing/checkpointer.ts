@@ -1,4 +1,9 @@
-import { CheckpointConflictError, type CheckpointStore } from '../backend/checkpoints.js';
+import {
+  CheckpointConflictError,
+  type CheckpointMove,
+  type CheckpointStore,
+} from '../backend/checkpoints.js';
+import { LeaseLostError, type Lease } from '../backend/leases.js';
 import { sleep, type Clock } from '../clock.js';
 import { RetrySchedule } from '../recovery/retry-schedule.js';
 import { toError } from '../recovery/thrown.js';
@@ -8,11 +13,15 @@ export interface CheckpointerOptions {
   readonly store: CheckpointStore;
   /** Name that the checkpoint is kept under. */
   readonly name: string;
+  /** Which segment of the processor it is of. Default: 0, all of it. */
+  readonly segment?: number | undefined;
+  /** What fences each move. Default: none. */
+  readonly lease?: Lease | undefined;
   readonly clock: Clock;
   /** Least milliseconds between two writes. */
   readonly intervalMs: number;
-  /** Another owner moved the checkpoint. */
-  conflict(error: CheckpointConflictError): void;
+  /** Another owner moved the checkpoint, or has the lease. */
+  conflict(error: CheckpointConflictError | LeaseLostError): void;
   /** It cannot be written, which is tried again; `undefined` when it could be written again. */
   trouble(error: Error | undefined): void;
 }
@@ -51,8 +60,20 @@ export class Checkpointer {
 
   /** Loads the checkpoint; writing goes on from there. */
   async load(): Promise<bigint | undefined> {
-    this.#stored = (await this.#options.store.load(this.#options.name))?.position;
+    this.#stored = await this.find();
     return this.#stored;
+  }
+
+  /** Where the checkpoint stands in the store, which may be elsewhere than {@link stored} if another owner moved it. */
+  async find(): Promise<bigint | undefined> {
+    const { store, name, segment } = this.#options;
+    return (await store.load(name, segment))?.position;
+  }
+
+  /** A move from where the checkpoint stands, for whoever stores it in a transaction. */
+  moveTo(position: bigint): CheckpointMove {
+    const { name, segment = 0, lease } = this.#options;
+    return { processor: name, segment, position, previous: this.#stored, lease };
   }
 
   /** Notes that everything up to the position is finished. It is written soon. */
@@ -144,7 +165,7 @@ export class Checkpointer {
         if (attempted.size > 0) this.#options.trouble(undefined);
         return;
       } catch (thrown) {
-        if (thrown instanceof CheckpointConflictError) {
+        if (thrown instanceof CheckpointConflictError || thrown instanceof LeaseLostError) {
           this.#lost = true;
           this.#healthy.open();
           this.#options.conflict(thrown);
@@ -161,12 +182,11 @@ export class Checkpointer {
 
   /** @param attempted positions whose writing failed before, perhaps only in the answer */
   async #move(position: bigint, attempted: ReadonlySet<bigint>): Promise<void> {
-    const { store, name } = this.#options;
     try {
-      await store.move({ processor: name, segment: 0, position, previous: this.#stored });
+      await this.#options.store.move(this.moveTo(position));
     } catch (error) {
       if (!(error instanceof CheckpointConflictError) || attempted.size === 0) throw error;
-      const found = (await store.load(name))?.position;
+      const found = await this.find();
       if (found === undefined || !attempted.has(found)) throw error;
       // It was our own write: it had been made, and only its answer was lost.
       this.#stored = found;

@@ -1,4 +1,5 @@
 import { CheckpointConflictError } from '../backend/checkpoints.js';
+import { LeaseLostError } from '../backend/leases.js';
 import { TidemarkError } from '../error.js';
 import type { ProcessorFailure } from '../observation/processor-status.js';
 import { describeError } from '../recovery/thrown.js';
@@ -20,7 +21,8 @@ export type FailureCause = Pick<ProcessorFailure, 'error' | 'event' | 'attempts'
 
 /** One or two sentences: what happened to which processor, at which event, and what to do. Never shows event data. */
 export const failureReason = (subject: string, { error, event, attempts }: FailureCause): string => {
-  if (error instanceof CheckpointConflictError) return `${subject} has let go: ${error.message}`;
+  if (error instanceof CheckpointConflictError || error instanceof LeaseLostError)
+    return `${subject} has let go: ${error.message}`;
   const where =
     event === undefined
       ? ''

@@ -1,4 +1,4 @@
-import { CheckpointConflictError, type CheckpointMove } from '../backend/checkpoints.js';
+import { CheckpointConflictError } from '../backend/checkpoints.js';
 import { sleep } from '../clock.js';
 import type { TransactionDelivery } from '../model/processor-definition.js';
 import { isOutage } from '../recovery/outage.js';
@@ -151,13 +151,7 @@ export class TransactionDispatcher implements Dispatcher {
 
   async #commit({ events, position }: ReadBatch, attempt: number): Promise<void> {
     const { backend, definition, signal, openScope } = this.#host;
-    const checkpointer = this.#checkpointer;
-    const move: CheckpointMove = {
-      processor: checkpointer.name,
-      segment: 0,
-      position,
-      previous: checkpointer.stored,
-    };
+    const move = this.#checkpointer.moveTo(position);
     let moved = false;
     try {
       await backend.transaction(async (tx) => {
@@ -177,9 +171,8 @@ export class TransactionDispatcher implements Dispatcher {
   /** The checkpoint is elsewhere: moved by another owner, or by a commit of our own whose answer was lost. */
   async #orOurs(conflict: CheckpointConflictError, batch: ReadBatch): Promise<Error | undefined> {
     if (this.#unanswered.size === 0) return conflict;
-    const { backend } = this.#host;
     try {
-      const found = (await backend.checkpoints.load(this.#checkpointer.name))?.position;
+      const found = await this.#checkpointer.find();
       if (found === undefined || !this.#unanswered.has(found)) return conflict;
       this.#done(found, batch.events.length);
       return undefined;

@@ -289,3 +289,24 @@ export { Locks, LockTimeoutError, type Lock, type LockOptions } from './cluster/
 // What may be said of a handler
 export { mergePolicies, policyIn, type HandlerPolicy, type Priority } from './model/handler-policy.js';
 export { Policy, handlerPolicies } from './model/policy.js';
+
+// Correlation: windows and patterns over events that share a key
+export { Correlation, OnLate, OnMatch, OnWindow } from './correlation/correlation.js';
+export type { PatternClassOptions, WindowClassOptions } from './correlation/correlation.js';
+export {
+  patternCorrelation,
+  windowCorrelation,
+  type PatternCorrelationOptions,
+  type WindowCorrelationOptions,
+} from './correlation/by-hand.js';
+export { count, session, sliding, tumbling, type Window, type WindowSpec } from './correlation/window.js';
+export { Pattern, pattern, type Match, type PatternStep } from './correlation/pattern.js';
+export { Correlations, type CorrelationStatus } from './correlation/correlations.js';
+export { CorrelationError, CorrelationLimitError } from './correlation/errors.js';
+export type {
+  CorrelationDefinition,
+  CorrelationLimits,
+  CorrelationLogic,
+  CorrelationOptions,
+  Derived,
+} from './correlation/definition.js';

@@ -48,8 +48,13 @@ export interface EachDelivery {
    * as the retry policy says, and the processor fails after the last try.
    */
   handle(event: RecordedEvent, context: HandlerContext): unknown;
-  /** How many keys are worked on at the same time. Default: 16. */
+  /** How many events are worked on at the same time. Default: 16. */
   readonly concurrency?: number | undefined;
+  /**
+   * How many events of one key are worked on at the same time. With more than 1, events of one key are handled in no particular
+   * order. Default: 1.
+   */
+  readonly keyConcurrency?: number | undefined;
   /** Events of one key are handled in order. Default: the stream's name. */
   key?(event: RecordedEvent): string;
 }
@@ -92,8 +97,14 @@ export interface ProcessorDefinition extends Definition {
    * that another instance has removed it, and the processor fails with a {@link CheckpointConflictError}.
    */
   readonly startFrom?: 'beginning' | 'end' | 'checkpoint' | undefined;
-  /** Most events in one batch. Default: 500. */
+  /** Most events that are read from the store at once. Default: 500. */
   readonly batchSize?: number | undefined;
+  /**
+   * How many events may wait in memory before no more are read, where they are delivered one by one or in batches of the handler's
+   * own. Only among these can an urgent event overtake others. As the last read is taken in as a whole, up to `batchSize` - 1 more
+   * may wait. Default: 2 × `batchSize`.
+   */
+  readonly readAhead?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
   /** What holds for all of its handlers. Default: the defaults of {@link HandlerPolicy}. */
   readonly policy?: HandlerPolicy | undefined;

@@ -29,13 +29,20 @@ export interface ProcessorOptions extends HandlerPolicy {
   readonly name: string;
   /** Where to start without a checkpoint. Default: `beginning`. */
   readonly startFrom?: 'beginning' | 'end' | undefined;
-  /** How many keys are worked on at the same time. Default: 16. */
+  /** How many events are worked on at the same time. Default: 16. */
   readonly concurrency?: number | undefined;
+  /**
+   * How many events of one key are worked on at the same time. With more than 1, events of one key are handled in no particular
+   * order. Default: 1.
+   */
+  readonly keyConcurrency?: number | undefined;
   /** Events of one key are handled in order. Default: the stream's name. */
   readonly key?: ((event: RecordedEvent) => string) | undefined;
   readonly retry?: RetryPolicy | undefined;
-  /** Most events in one batch. Default: 500. */
+  /** Most events that are read from the store at once. Default: 500. */
   readonly batchSize?: number | undefined;
+  /** How many events may wait in memory: only among these can an urgent one overtake others. Default: 2 × `batchSize`. */
+  readonly readAhead?: number | undefined;
   /** Further conditions, checked by the store. */
   readonly filter?: Omit<EventFilter, 'types'> | undefined;
   /** True: it takes only what routes send it. Default: true if it has `routes`. */
@@ -64,7 +71,7 @@ export const Processor = (options: ProcessorOptions) => {
  * On a method `(event, context)` that handles events. The class's own decorator says how: `@Processor`, or one of
  * another package.
  *
- * @param events classes of the events, names of types without one, or, in a processor, `pattern('agent.*.completed')`. An
+ * @param events classes of the events, names of types without one, or, in a processor, `matching('agent.*.completed')`. An
  * event whose type is named goes there; otherwise to the first method whose pattern matches. Default: the type of the
  * first parameter
  */
@@ -92,7 +99,8 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
   const patterns = on.flatMap((handler) => handler.patterns);
   const policy = policyIn(options);
   const policies = policiesByMethod(type, on, policy);
-  const { name, startFrom, concurrency, key, retry, batchSize, filter, scope = 'singleton' } = options;
+  const { name, startFrom, concurrency, keyConcurrency, key, retry, batchSize, readAhead } = options;
+  const { filter, scope = 'singleton' } = options;
   const { routes, routed = routes !== undefined } = options;
   const routedMessages = routes?.flatMap(({ match }) => match.messages) ?? [];
   return {
@@ -106,6 +114,7 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
     filter,
     startFrom,
     batchSize,
+    readAhead,
     retry,
     policy,
     ...(policies === undefined
@@ -117,6 +126,7 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
     delivery: {
       mode: 'each',
       concurrency,
+      keyConcurrency,
       ...(key === undefined ? {} : { key }),
       handle(event, context) {
         const method = methods.of(event.type);

@@ -1,28 +1,22 @@
-import type { RecordedEvent } from '../messages/event.js';
 import type { EachDelivery } from '../model/processor-definition.js';
 import { isOutage } from '../recovery/outage.js';
-import type { RetryWaits } from '../recovery/retry-schedule.js';
 import { describeError, toError } from '../recovery/thrown.js';
+import type { RoutedEvent } from '../routing/routed-event.js';
 import { defaultBatchSize, defaultConcurrency } from './defaults.js';
 import type { Dispatcher, DispatcherHost, ReadBatch } from './dispatcher.js';
+import { EventRanks } from './event-rank.js';
+import type { EventTask } from './event-task.js';
 import { KeyedLanes, type LaneOutcome } from './keyed-lanes.js';
+import type { Rank } from './lane-turns.js';
 import { eventContext } from './message-scope.js';
 import type { WorkMark } from './source.js';
 
-/** Batches that may wait in memory before the subscription is held up. */
+/** Batches that may wait in memory before the subscription is held up, unless the definition says how many events. */
 const MOST_BATCHES_PENDING = 2;
 /** Batches that may be finished above one event that is not: they would all be delivered again after a crash. */
 const MOST_BATCHES_AHEAD = 20;
-
-/** One event on its way through its lane. */
-interface Task {
-  readonly event: RecordedEvent;
-  readonly ticket: number;
-  attempt: number;
-  /** Failed tries that count against the policy. */
-  failures: number;
-  waits: RetryWaits | undefined;
-}
+/** The same in times of what may wait, where that is more: what is urgent is finished above what is not. */
+const MOST_WINDOWS_AHEAD = 4;
 
 /**
  * Events one at a time, in order per key, keys side by side. The checkpoint follows the low-water mark of what is
@@ -32,7 +26,8 @@ export class EachDispatcher implements Dispatcher {
   readonly #host: DispatcherHost;
   readonly #delivery: EachDelivery;
   readonly #mark: WorkMark;
-  readonly #lanes: KeyedLanes<Task>;
+  readonly #lanes: KeyedLanes<EventTask>;
+  readonly #ranks: EventRanks;
   readonly #mostPending: number;
   readonly #mostAhead: number;
   /** While a batch is taken in, the mark is reported once, at its end. */
@@ -44,14 +39,16 @@ export class EachDispatcher implements Dispatcher {
 
   /** @param mark where it tells what is finished */
   constructor(host: DispatcherHost, delivery: EachDelivery, mark: WorkMark) {
-    const batchSize = host.definition.batchSize ?? defaultBatchSize;
+    const { batchSize = defaultBatchSize, readAhead = batchSize * MOST_BATCHES_PENDING } = host.definition;
     this.#host = host;
     this.#delivery = delivery;
-    this.#mostPending = batchSize * MOST_BATCHES_PENDING;
-    this.#mostAhead = batchSize * MOST_BATCHES_AHEAD;
+    this.#mostPending = readAhead;
+    this.#mostAhead = Math.max(batchSize * MOST_BATCHES_AHEAD, readAhead * MOST_WINDOWS_AHEAD);
     this.#mark = mark;
+    this.#ranks = new EventRanks(host.definition);
     this.#lanes = new KeyedLanes({
       concurrency: delivery.concurrency ?? defaultConcurrency,
+      keyConcurrency: delivery.keyConcurrency,
       clock: host.clock,
       handle: (task) => this.#handle(task),
       settled: () => this.#settled(),
@@ -68,7 +65,10 @@ export class EachDispatcher implements Dispatcher {
 
   take({ events, position }: ReadBatch): void | Promise<void> {
     this.#taking = true;
+    const gathers = this.#ranks.differ(events);
+    if (gathers) this.#lanes.gather();
     for (let start = 0; start < events.length && !this.#over; ) start = this.#takePosition(events, start);
+    if (gathers) this.#lanes.gathered();
     this.#taking = false;
     if (this.#over) return;
     this.#mark.admit(position, 0);
@@ -103,7 +103,7 @@ export class EachDispatcher implements Dispatcher {
    *
    * @returns the index of the first event behind them
    */
-  #takePosition(events: readonly RecordedEvent[], start: number): number {
+  #takePosition(events: readonly RoutedEvent[], start: number): number {
     const position = events[start]?.position;
     let end = start + 1;
     while (end < events.length && events[end]?.position === position) end += 1;
@@ -116,39 +116,53 @@ export class EachDispatcher implements Dispatcher {
     return end;
   }
 
-  #enter(event: RecordedEvent, ticket: number): void {
+  #enter(event: RoutedEvent, ticket: number): void {
     let key: string;
+    let rank: Rank;
     try {
       key = this.#delivery.key?.(event) ?? event.stream;
+      rank = this.#ranks.of(event);
     } catch (thrown) {
       if (this.#refused(ticket, toError(thrown))) return;
       // Without its key the event has no place in the order, so nothing behind it may go on.
       this.#fail({ error: toError(thrown), event, attempts: 1 });
       return;
     }
-    this.#lanes.push(key, { event, ticket, attempt: 0, failures: 0, waits: undefined });
+    this.#lanes.push({
+      event,
+      ticket,
+      key,
+      rank,
+      batch: undefined,
+      since: 0,
+      attempt: 0,
+      failures: 0,
+      waits: undefined,
+    });
   }
 
-  #handle(task: Task): LaneOutcome | Promise<LaneOutcome> {
+  /** Gives the outcome of a synchronous handler; for another, the lanes are told later. */
+  #handle(task: EventTask): LaneOutcome | undefined {
     if (this.#mark.begin?.(task.ticket) === false) return 'finished';
     const { definition, signal, openScope } = this.#host;
     task.attempt += 1;
     try {
       const context = eventContext(definition.name, task.event, task.attempt, signal, openScope);
+      if (task.event.routing?.failure !== undefined) throw task.event.routing.failure;
       const result = context.run(() => this.#delivery.handle(task.event, context));
-      if (isThenable(result)) {
-        return Promise.resolve(result).then(
-          () => this.#succeeded(task),
-          (thrown: unknown) => this.#failed(task, thrown),
-        );
-      }
-      return this.#succeeded(task);
+      if (!isThenable(result)) return this.#succeeded(task);
+      // Not in an asynchronous function: that would cost another promise for each event.
+      void Promise.resolve(result).then(
+        () => this.#lanes.settle(task, this.#succeeded(task)),
+        (thrown: unknown) => this.#lanes.settle(task, this.#failed(task, thrown)),
+      );
+      return undefined;
     } catch (thrown) {
       return this.#failed(task, thrown);
     }
   }
 
-  #succeeded(task: Task): LaneOutcome {
+  #succeeded(task: EventTask): LaneOutcome {
     // A handler told to stop may have returned without having done its work: the event is delivered again.
     if (this.#host.signal.aborted) return 'blocked';
     this.#host.counts.handled += 1;
@@ -157,7 +171,7 @@ export class EachDispatcher implements Dispatcher {
     return 'finished';
   }
 
-  #failed(task: Task, thrown: unknown): LaneOutcome {
+  #failed(task: EventTask, thrown: unknown): LaneOutcome {
     if (this.#host.signal.aborted) return 'blocked';
     const error = toError(thrown);
     const { retry, counts } = this.#host;

@@ -33,3 +33,20 @@ it('gives back what an array would, through any sequence of pushes and shifts', 
     { numRuns: 15 },
   );
 });
+
+it('takes back what was taken, before all others', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('push', 'shift', 'unshift'), { maxLength: 200 }), (steps) => {
+      const queue = new Fifo<number>();
+      const model: number[] = [];
+      for (const [number, step] of steps.entries()) {
+        if (step === 'shift') expect(queue.shift()).toBe(model.shift());
+        else {
+          queue[step](number);
+          model[step](number);
+        }
+        expect([queue.size, queue.peek(), queue.last()]).toEqual([model.length, model[0], model.at(-1)]);
+      }
+    }),
+  );
+});

@@ -14,8 +14,23 @@ export class Fifo<Item> {
     this.#items.push(item);
   }
 
+  /** Puts an item before all others, such as one that was taken too early. */
+  unshift(item: Item): void {
+    if (this.#head === 0) {
+      this.#items.unshift(item);
+      return;
+    }
+    this.#head -= 1;
+    this.#items[this.#head] = item;
+  }
+
   peek(): Item | undefined {
     return this.#items[this.#head];
+  }
+
+  /** The item that was added last. */
+  last(): Item | undefined {
+    return this.#items.at(-1);
   }
 
   shift(): Item | undefined {

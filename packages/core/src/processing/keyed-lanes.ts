@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import { Fifo } from './fifo.js';
+import { LaneTurns, type Rank } from './lane-turns.js';
 
 /**
  * What came of handling an item:
@@ -9,39 +10,82 @@ import { Fifo } from './fifo.js';
  */
 export type LaneOutcome = 'finished' | 'blocked' | { readonly retryAfterMs: number };
 
-export interface KeyedLanesOptions<Item> {
-  /** How many keys are worked on at the same time. A key that waits for a retry does not count. */
+/** Which items are handled together: those of one key that come one after another and have the same rule. */
+export interface BatchRule {
+  /** Most items in the next batch. */
+  size(): number;
+  /** Milliseconds that the first item of a batch waits for more, counted from when it came. */
+  readonly waitMs: number;
+}
+
+/** What lanes must know of an item. */
+export interface LaneItem {
+  readonly key: string;
+  /** Its priority: the head of a key decides in which lane the key waits. */
+  readonly rank: Rank;
+  /** Whom it may be handled with. `undefined`: it is handled alone. */
+  readonly batch: BatchRule | undefined;
+  /** When it came, in milliseconds; asked of items with a batch rule. */
+  readonly since: number;
+}
+
+export interface KeyedLanesOptions<Item extends LaneItem> {
+  /** How many calls may run at the same time. A key that waits for a retry does not count. */
   readonly concurrency: number;
+  /** How many calls of one key may run at the same time; more than one gives up the order within it. Default: 1. */
+  readonly keyConcurrency?: number | undefined;
   readonly clock: Clock;
-  /** Handles an item. Never throws, never rejects. A synchronous outcome costs no promise. */
-  handle(item: Item): LaneOutcome | Promise<LaneOutcome>;
-  /** Called after each item that was handled, whatever came of it. */
+  /**
+   * Handles an item. Never throws. A synchronous outcome costs no promise; for an item that is not over yet it gives `undefined`,
+   * and {@link KeyedLanes.settle} is called when it is.
+   */
+  handle(item: Item): LaneOutcome | undefined;
+  /** Handles a batch. Never throws. {@link KeyedLanes.settleBatch} is called when it is over, not before this returns. */
+  handleBatch?(items: readonly Item[]): void;
+  /** Called after each call that is over, whatever came of it. */
   settled(): void;
 }
 
+/** A key's place. It has one only while it has unfinished items. */
 interface Lane<Item> {
   readonly key: string;
-  /** The one being worked on, or to be worked on next, is the head. */
+  /** Those that wait, without those being worked on. */
   readonly items: Fifo<Item>;
-  cancelWait: (() => void) | undefined;
+  /** Calls that the key takes part in: those that run, wait for a retry, or are blocked. */
+  taken: number;
+  /** It stands in line for its turn. */
+  isReady: boolean;
+  /** Cancels the waits of its retries. */
+  retries: Set<() => void> | undefined;
+  /** Its first batch waits to be filled; cancels that. */
+  cancelFilling: (() => void) | undefined;
 }
 
 /**
- * Work in lanes: items of one key strictly in order, one at a time; keys side by side, up to the concurrency.
+ * Work in lanes: items of one key strictly in order, one at a time (unless more of a key are allowed at once); keys side by side,
+ * up to the concurrency.
  *
- * A key has a lane only while it has unfinished items. Lanes that can go on stand in one queue and take turns by the
- * item, so that a busy key does not hold up the others.
+ * Keys that can go on wait in lanes by the priority of their head, and take turns by the item, or by the batch: see
+ * {@link LaneTurns}. So neither a busy key holds up the others, nor a busy lane.
  */
-export class KeyedLanes<Item> {
+export class KeyedLanes<Item extends LaneItem> {
   readonly #options: KeyedLanesOptions<Item>;
+  readonly #keyConcurrency: number;
   readonly #lanes = new Map<string, Lane<Item>>();
-  readonly #ready = new Fifo<Lane<Item>>();
+  readonly #ready = new LaneTurns<Lane<Item>>();
+  /** Keys whose first batch waits for more. */
+  readonly #filling = new Set<Lane<Item>>();
   #held = false;
+  #gathering = false;
+  #hurried = false;
   #size = 0;
   #inFlight = 0;
+  /** Calls that run: a batch counts once. */
+  #calls = 0;
 
   constructor(options: KeyedLanesOptions<Item>) {
     this.#options = options;
+    this.#keyConcurrency = options.keyConcurrency ?? 1;
   }
 
   /** Items that are not finished. */
@@ -54,27 +98,55 @@ export class KeyedLanes<Item> {
     return this.#inFlight;
   }
 
-  /** Adds an item behind all others of its key. If it can be handled at once, it is, before this returns. */
-  push(key: string, item: Item): void {
+  /**
+   * Adds an item behind all others of its key. If it can be handled at once, it is, before this returns; unless items are being
+   * gathered.
+   */
+  push(item: Item): void {
     this.#size += 1;
-    const lane = this.#lanes.get(key);
+    const lane = this.#lanes.get(item.key);
     if (lane !== undefined) {
       lane.items.push(item);
+      this.#line(lane);
+    } else if (this.#mustWait(item)) {
+      const opened = this.#open(item.key);
+      opened.items.push(item);
+      this.#line(opened);
+    } else {
+      // The shortcut of synchronous handlers: an item that is finished at once never needs a place.
+      this.#calls += 1;
+      this.#inFlight += 1;
+      const outcome = this.#options.handle(item);
+      if (outcome === 'finished') {
+        this.#calls -= 1;
+        this.#inFlight -= 1;
+        this.#size -= 1;
+        this.#options.settled();
+        return;
+      }
+      this.#open(item.key).taken = 1;
+      if (outcome !== undefined) this.#end(item, outcome);
       return;
     }
-    if (this.#held || this.#inFlight >= this.#options.concurrency || this.#ready.size > 0) {
-      this.#ready.push(this.#open(key, item));
-      this.#startReady();
-      return;
-    }
-    // The shortcut of synchronous handlers: an item that is finished at once never needs a lane.
-    this.#inFlight += 1;
-    const outcome = this.#options.handle(item);
-    if (outcome === 'finished') {
-      this.#inFlight -= 1;
-      this.#size -= 1;
-      this.#options.settled();
-    } else this.#follow(this.#open(key, item), outcome);
+    if (!this.#gathering) this.#startReady();
+  }
+
+  /** Starts nothing until {@link gathered}: what is pushed meanwhile is handled by its urgency, and in batches, not as it comes. */
+  gather(): void {
+    this.#gathering = true;
+  }
+
+  gathered(): void {
+    this.#gathering = false;
+    this.#startReady();
+  }
+
+  /** Whether batches are to start without waiting for more, since no more can come. */
+  hurry(isHurried: boolean): void {
+    this.#hurried = isHurried;
+    if (!isHurried || this.#filling.size === 0) return;
+    for (const lane of this.#filling) this.#endFilling(lane);
+    this.#startReady();
   }
 
   /** Starts nothing more until {@link release}; what is being handled goes on. */
@@ -90,57 +162,175 @@ export class KeyedLanes<Item> {
   /** Forgets all that has not been started, for good. */
   discard(): void {
     this.#held = true;
-    for (const lane of this.#lanes.values()) lane.cancelWait?.();
+    for (const lane of this.#lanes.values()) {
+      for (const cancel of lane.retries ?? []) cancel();
+      lane.cancelFilling?.();
+    }
     this.#lanes.clear();
+    this.#filling.clear();
+    this.#ready.clear();
     this.#size = this.#inFlight;
-    while (this.#ready.shift() !== undefined);
   }
 
-  #open(key: string, item: Item): Lane<Item> {
-    const lane: Lane<Item> = { key, items: new Fifo(), cancelWait: undefined };
-    lane.items.push(item);
+  /** An item that was not over when it had been handled is over now. */
+  settle(item: Item, outcome: LaneOutcome): void {
+    this.#end(item, outcome);
+    this.#startReady();
+  }
+
+  /**
+   * A batch is over.
+   *
+   * @param outcome what came of all of its items; `split`: they are handled again at once, in order, by the rules that they have now
+   */
+  settleBatch(items: readonly Item[], outcome: LaneOutcome | 'split'): void {
+    this.#calls -= 1;
+    this.#inFlight -= items.length;
+    const lane = this.#laneOf(items);
+    if (lane === undefined || outcome === 'finished') this.#size -= items.length;
+    if (lane !== undefined) {
+      if (outcome === 'split') this.#putBack(lane, items);
+      if (outcome === 'finished' || outcome === 'split') this.#goOn(lane);
+      else if (outcome !== 'blocked') this.#wait(lane, items, outcome.retryAfterMs);
+    }
+    this.#options.settled();
+    this.#startReady();
+  }
+
+  #mustWait(item: Item): boolean {
+    return (
+      this.#gathering ||
+      this.#held ||
+      this.#calls >= this.#options.concurrency ||
+      this.#ready.size > 0 ||
+      item.batch !== undefined
+    );
+  }
+
+  #open(key: string): Lane<Item> {
+    const lane: Lane<Item> = {
+      key,
+      items: new Fifo(),
+      taken: 0,
+      isReady: false,
+      retries: undefined,
+      cancelFilling: undefined,
+    };
     this.#lanes.set(key, lane);
     return lane;
   }
 
+  #laneOf(items: readonly Item[]): Lane<Item> | undefined {
+    const [first] = items;
+    return first === undefined ? undefined : this.#lanes.get(first.key);
+  }
+
+  /** Puts a key in line for a turn, if it may go on and is not there yet. */
+  #line(lane: Lane<Item>): void {
+    if (lane.isReady || lane.taken >= this.#keyConcurrency) return;
+    const head = lane.items.peek();
+    if (head === undefined) return;
+    if (head.batch !== undefined && head.batch.waitMs > 0 && this.#waitsForMore(lane, head, head.batch))
+      return;
+    this.#queue(lane, head);
+  }
+
+  #queue(lane: Lane<Item>, head: Item): void {
+    if (lane.cancelFilling !== undefined) this.#stopFilling(lane);
+    lane.isReady = true;
+    this.#ready.push(lane, head.rank);
+  }
+
+  /** True while the first batch of a key is not full, nothing else stands behind it, and there is time. */
+  #waitsForMore(lane: Lane<Item>, head: Item, rule: BatchRule): boolean {
+    const isEnough = this.#hurried || lane.items.size >= rule.size() || lane.items.last()?.batch !== rule;
+    if (isEnough) return false;
+    if (lane.cancelFilling !== undefined) return true;
+    const rest = head.since + rule.waitMs - this.#options.clock.now().getTime();
+    if (rest <= 0) return false;
+    this.#filling.add(lane);
+    lane.cancelFilling = this.#options.clock.after(rest, () => {
+      this.#endFilling(lane);
+      this.#startReady();
+    });
+    return true;
+  }
+
+  #stopFilling(lane: Lane<Item>): void {
+    lane.cancelFilling?.();
+    lane.cancelFilling = undefined;
+    this.#filling.delete(lane);
+  }
+
+  /** What is there goes as it is. */
+  #endFilling(lane: Lane<Item>): void {
+    const head = lane.items.peek();
+    if (head !== undefined) this.#queue(lane, head);
+  }
+
   #startReady(): void {
-    while (!this.#held && this.#inFlight < this.#options.concurrency) {
+    while (!this.#held && !this.#gathering && this.#calls < this.#options.concurrency) {
       const lane = this.#ready.shift();
-      const item = lane?.items.peek();
-      if (lane === undefined || item === undefined) return;
-      this.#inFlight += 1;
-      this.#follow(lane, this.#options.handle(item));
+      if (lane === undefined) return;
+      lane.isReady = false;
+      this.#start(lane);
     }
   }
 
-  #follow(lane: Lane<Item>, outcome: LaneOutcome | Promise<LaneOutcome>): void {
-    if (!(outcome instanceof Promise)) return this.#settle(lane, outcome);
-    // Not in an asynchronous function: that would cost one more promise for each event.
-    void outcome.then((settled) => this.#settleLater(lane, settled));
+  #start(lane: Lane<Item>): void {
+    const item = lane.items.shift();
+    if (item === undefined) return;
+    lane.taken += 1;
+    this.#calls += 1;
+    // Where several of a key may run at once, it stands in line again at once.
+    if (item.batch === undefined) {
+      if (this.#keyConcurrency > 1) this.#line(lane);
+      this.#inFlight += 1;
+      const outcome = this.#options.handle(item);
+      if (outcome !== undefined) this.#end(item, outcome);
+      return;
+    }
+    const items = [item];
+    for (let most = item.batch.size(); items.length < most && lane.items.peek()?.batch === item.batch; ) {
+      const next = lane.items.shift();
+      if (next !== undefined) items.push(next);
+    }
+    if (this.#keyConcurrency > 1) this.#line(lane);
+    this.#inFlight += items.length;
+    this.#options.handleBatch?.(items);
   }
 
-  #settleLater(lane: Lane<Item>, outcome: LaneOutcome): void {
-    this.#settle(lane, outcome);
-    this.#startReady();
-  }
-
-  #settle(lane: Lane<Item>, outcome: LaneOutcome): void {
+  #end(item: Item, outcome: LaneOutcome): void {
+    this.#calls -= 1;
     this.#inFlight -= 1;
-    if (this.#lanes.get(lane.key) !== lane) this.#size -= 1;
+    const lane = this.#lanes.get(item.key);
+    if (lane === undefined) this.#size -= 1;
     else if (outcome === 'finished') {
       this.#size -= 1;
-      lane.items.shift();
-      if (lane.items.size > 0) this.#ready.push(lane);
-      else this.#lanes.delete(lane.key);
-    } else if (outcome !== 'blocked') this.#wait(lane, outcome.retryAfterMs);
+      this.#goOn(lane);
+    } else if (outcome !== 'blocked') this.#wait(lane, [item], outcome.retryAfterMs);
     this.#options.settled();
   }
 
-  #wait(lane: Lane<Item>, milliseconds: number): void {
-    lane.cancelWait = this.#options.clock.after(milliseconds, () => {
-      lane.cancelWait = undefined;
-      this.#ready.push(lane);
+  /** A call of the key is over. */
+  #goOn(lane: Lane<Item>): void {
+    lane.taken -= 1;
+    if (lane.items.size > 0) this.#line(lane);
+    else if (lane.taken === 0) this.#lanes.delete(lane.key);
+  }
+
+  #putBack(lane: Lane<Item>, items: readonly Item[]): void {
+    for (const item of items.toReversed()) lane.items.unshift(item);
+  }
+
+  #wait(lane: Lane<Item>, items: readonly Item[], milliseconds: number): void {
+    const retries = (lane.retries ??= new Set());
+    const cancel = this.#options.clock.after(milliseconds, () => {
+      retries.delete(cancel);
+      this.#putBack(lane, items);
+      this.#goOn(lane);
       this.#startReady();
     });
+    retries.add(cancel);
   }
 }

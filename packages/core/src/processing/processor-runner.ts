@@ -1,4 +1,3 @@
-import { ConfigurationError } from '../error.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import {
   PositionWaiters,
@@ -8,6 +7,7 @@ import {
 import type { ProcessorFailure, ProcessorState, ProcessorStatus } from '../observation/processor-status.js';
 import { RetrySchedule } from '../recovery/retry-schedule.js';
 import { toError } from '../recovery/thrown.js';
+import { checkDelivery } from './check-delivery.js';
 import { defaultWaitMs } from './defaults.js';
 import { failureReason, ProcessorFailedError, type FailureCause } from './errors.js';
 import { ProcessorRun } from './processor-run.js';
@@ -49,14 +49,12 @@ export class ProcessorRunner {
   #starting: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
 
-  /** @throws {ConfigurationError} a batch size, concurrency or retry policy that is no sensible number */
+  /** @throws {ConfigurationError} a batch size, concurrency, priority or retry policy that makes no sense */
   constructor(definition: ProcessorDefinition, environment: RunnerEnvironment) {
     this.definition = definition;
     this.#environment = environment;
     this.#retry = new RetrySchedule(definition.retry);
-    const { batchSize, delivery } = definition;
-    this.#requireCount('batchSize', batchSize);
-    if (delivery.mode === 'each') this.#requireCount('concurrency', delivery.concurrency);
+    checkDelivery(definition);
   }
 
   /** How the processor is doing at this moment: a copy, which does not change afterwards. */
@@ -307,12 +305,5 @@ export class ProcessorRunner {
 
   #checkpointName(): string {
     return this.definition.checkpoint?.() ?? this.definition.name;
-  }
-
-  #requireCount(option: string, value: number | undefined): void {
-    if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
-    throw new ConfigurationError(
-      `${option} of ${this.#role} "${this.definition.name}" (${this.definition.definedAt}) must be a whole number from 1, not ${String(value)}.`,
-    );
   }
 }

@@ -4,6 +4,8 @@ import type { AnnouncedNode } from '../backend/nodes.js';
 import type { Locks } from '../cluster/locks.js';
 import type { CommandBus } from '../commands/command-bus.js';
 import type { CommandResult, SendOptions } from '../commands/command.js';
+import type { Clock } from '../clock.js';
+import { NotRunningError } from '../commands/errors.js';
 import { ConfigurationError } from '../error.js';
 import { InvalidArgumentError } from '../log/errors.js';
 import type { AggregateDefinition } from '../model/aggregate-definition.js';
@@ -11,8 +13,18 @@ import type { Class, Definition } from '../model/definition.js';
 import { definitionsOf } from '../model/definitions-of.js';
 import type { Problems } from '../observation/problems.js';
 import type { ProcessorRunner } from '../processing/processor-runner.js';
+import type { OpenScope } from '../processing/message-scope.js';
+import type { Match } from '../routing/event-match.js';
+import {
+  LiveSubscriptions,
+  type LiveHandler,
+  type LiveSubscription,
+  type LiveSubscriptionOptions,
+} from '../routing/live-subscription.js';
+import type { Routes } from '../routing/routes.js';
 import { combineHealth, type ApplicationHealth, type Health } from './health.js';
 import type { NodePresence } from './node-presence.js';
+import { Processors } from './processors.js';
 import type { Registry } from './registry.js';
 import { drainAll, processorHealth, startAll } from './running-processors.js';
 import { Sequence, type SequenceState, type Step } from './sequence.js';
@@ -38,6 +50,9 @@ export interface ApplicationParts {
   readonly problems: Problems;
   readonly presence: NodePresence;
   readonly locks: Locks;
+  readonly routes: Routes;
+  readonly clock: Clock;
+  readonly services: OpenScope;
 }
 
 /** A composed application: starts, serves commands and stops. Made by `createApp`; injectable. */
@@ -48,11 +63,20 @@ export class Application implements AsyncDisposable {
   readonly #presence: NodePresence;
   /** Locks across all processes of the application, and duties that one of them has at a time. */
   readonly locks: Locks;
+  /** Which events go to which processors: can be changed while the application runs. */
+  readonly routes: Routes;
+  /** The runners of processors, projections and sagas, by name; processors can be added and removed while the application runs. */
+  readonly processors: Processors;
+  readonly #subscriptions: LiveSubscriptions;
   readonly #sequence = new Sequence(() => this.#steps());
   #wasStarted = false;
 
-  constructor({ registry, loader, problems, presence, locks }: ApplicationParts) {
+  constructor({ registry, loader, problems, presence, locks, routes, clock, services }: ApplicationParts) {
     this.locks = locks;
+    this.routes = routes;
+    this.processors = new Processors(registry, this.#sequence);
+    const { backend, schema } = registry;
+    this.#subscriptions = new LiveSubscriptions({ backend, schema, clock, services, problems });
     this.#presence = presence;
     this.#registry = registry;
     this.#loader = loader;
@@ -62,11 +86,6 @@ export class Application implements AsyncDisposable {
   /** Where commands are sent to and middleware is added. */
   get commands(): CommandBus {
     return this.#registry.commands;
-  }
-
-  /** The runners of processors, projections and sagas, by name. */
-  get processors(): ReadonlyMap<string, ProcessorRunner> {
-    return this.#registry.processors;
   }
 
   /** Everything that was registered, directly or by another definition. */
@@ -123,6 +142,29 @@ export class Application implements AsyncDisposable {
     if (position === undefined) return;
     const { timeoutMs } = options;
     await Promise.all(runners.map((runner) => runner.waitFor(position, { timeoutMs })));
+  }
+
+  /**
+   * Calls back for events as they come, from now on: for what lives as long as a request or a test, and needs no checkpoint.
+   * One event after the other, in the order of the log. A handler that throws is called again as `retry` says; after the last
+   * try the subscription ends, `done` rejects, and the health shows it.
+   *
+   * @param match which events: a pattern of types, a class, or more conditions
+   * @param handler as a method with `@On`
+   * @returns when it has begun: events appended from then on arrive. It ends by `close()`, or with the application
+   * @throws {NotRunningError} the application does not run
+   * @throws {ConfigurationError} the match is not valid
+   */
+  subscribe<Data = unknown>(
+    match: Match<Data>,
+    handler: LiveHandler<Data>,
+    options?: LiveSubscriptionOptions,
+  ): Promise<LiveSubscription> {
+    const { state } = this.#sequence;
+    if (state !== 'running') {
+      return Promise.reject(new NotRunningError(`The application is ${state}: start it before subscribing.`));
+    }
+    return this.#subscriptions.open(match, handler, options);
   }
 
   /**
@@ -213,6 +255,7 @@ export class Application implements AsyncDisposable {
         start: () => startAll([...this.processors.values()]),
         stop: () => drainAll([...this.processors.values()]),
       },
+      { start: async () => undefined, stop: () => this.#subscriptions.close() },
     ];
   }
 

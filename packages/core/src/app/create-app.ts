@@ -11,6 +11,10 @@ import { ConfigurationError } from '../error.js';
 import type { Class, Definition } from '../model/definition.js';
 import { definitionsOf } from '../model/definitions-of.js';
 import { Problems, type Problem } from '../observation/problems.js';
+import type { Route } from '../routing/route.js';
+import { Routes } from '../routing/routes.js';
+import { RoutingTable } from '../routing/routing-table.js';
+import { UnroutedCounter } from '../routing/unrouted.js';
 import { Schema } from '../schema/schema.js';
 import { Application } from './application.js';
 import { MessageServices, type MessageBindings } from './message-services.js';
@@ -27,6 +31,13 @@ export interface AppOptions {
   readonly container?: Container | undefined;
   /** Binds services that live for one message, in a container of the message's own. Default: none. */
   readonly messageServices?: MessageBindings | undefined;
+  /** Which events go to which processors, and as what; the first route that matches sends a processor the event. Default: none. */
+  readonly routes?: readonly Route[] | undefined;
+  /**
+   * What is done with events that no route takes: they are counted (`app.routes.unrouted()`), which costs a subscription to the
+   * whole log; or they also go to a processor that is routed; or nothing. Default: `count` if there are `routes`.
+   */
+  readonly unrouted?: 'count' | 'ignore' | { readonly to: string } | undefined;
   /** Default: the machine's time. */
   readonly clock?: Clock | undefined;
   /** What every command passes, the outermost first. Default: none. */
@@ -77,6 +88,18 @@ export const createApp = (options: AppOptions): Application => {
   });
   for (const middleware of options.middleware ?? []) commands.use(middleware);
 
+  const { unrouted = options.routes === undefined ? 'ignore' : 'count' } = options;
+  const table = new RoutingTable({
+    schema,
+    catchAll: typeof unrouted === 'object' ? unrouted.to : undefined,
+    unknownTarget: ({ name, definedAt }, processor) =>
+      problems.report(
+        `route "${name}" (${definedAt})`,
+        new ConfigurationError(
+          `its "to" named processor "${processor}", which is not registered, not routed or not in "among".`,
+        ),
+      ),
+  });
   const registry = new Registry({
     backend,
     appends,
@@ -85,6 +108,7 @@ export const createApp = (options: AppOptions): Application => {
     commands,
     clock,
     services: messageServices,
+    table,
     drainMs,
   });
   const presence = new NodePresence(backend, clock, options.node ?? {});
@@ -104,13 +128,39 @@ export const createApp = (options: AppOptions): Application => {
     lookEveryMs: leaseMs / 10,
   });
   registry.addLifecycle(locks);
-  const application = new Application({ registry, loader, problems, presence, locks });
+  const routes = new Routes({
+    table,
+    store: backend.events,
+    clock,
+    problems,
+    counter:
+      unrouted === 'ignore'
+        ? undefined
+        : new UnroutedCounter({ store: backend.events, schema, clock, problems, table }),
+  });
+  registry.addLifecycle(routes);
+  const application = new Application({
+    registry,
+    loader,
+    problems,
+    presence,
+    locks,
+    routes,
+    clock,
+    services: (context) => messageServices.scope(context),
+  });
   container.bind(Locks).toConstantValue(locks);
   container.bind(Appender).toConstantValue(appends);
   container.bind(CommandBus).toConstantValue(commands);
+  container.bind(Routes).toConstantValue(routes);
   container.bind(Application).toConstantValue(application);
   for (const listed of options.register)
     for (const definition of definitionsOf(listed)) registry.register(definition);
+  for (const route of options.routes ?? []) {
+    for (const message of route.match.messages) registry.register(message);
+    table.add(route, undefined);
+  }
+  table.checkTargets();
   schema.seal();
   return application;
 };

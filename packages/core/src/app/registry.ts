@@ -11,6 +11,7 @@ import type { MessageDefinition } from '../model/message-definition.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { UpcasterDefinition } from '../model/upcaster-definition.js';
 import { ProcessorRunner } from '../processing/processor-runner.js';
+import type { RoutingTable } from '../routing/routing-table.js';
 import { DuplicateNameError } from '../schema/errors.js';
 import type { Schema } from '../schema/schema.js';
 import type { Composition, InstallableDefinition, Lifecycle } from './composition.js';
@@ -24,6 +25,8 @@ export interface RegistryParts {
   readonly commands: CommandBus;
   readonly clock: Clock;
   readonly services: MessageServices;
+  /** The routes of the application. */
+  readonly table: RoutingTable;
   /** Milliseconds that handlers of processors get to finish what was delivered when the application stops. */
   readonly drainMs: number;
 }
@@ -44,13 +47,24 @@ export class Registry implements Composition {
   readonly commands: CommandBus;
   readonly clock: Clock;
   readonly #services: MessageServices;
+  readonly #table: RoutingTable;
   readonly #drainMs: number;
   readonly #definitions = new Map<string, Definition>();
   readonly #processors = new Map<string, ProcessorRunner>();
   readonly #lifecycles: Lifecycle[] = [];
   readonly #singletons = new Set<ServiceIdentifier>();
 
-  constructor({ backend, appends, schema, container, commands, clock, services, drainMs }: RegistryParts) {
+  constructor({
+    backend,
+    appends,
+    schema,
+    container,
+    commands,
+    clock,
+    services,
+    table,
+    drainMs,
+  }: RegistryParts) {
     this.backend = backend;
     this.appends = appends;
     this.schema = schema;
@@ -58,6 +72,7 @@ export class Registry implements Composition {
     this.commands = commands;
     this.clock = clock;
     this.#services = services;
+    this.#table = table;
     this.#drainMs = drainMs;
   }
 
@@ -103,7 +118,13 @@ export class Registry implements Composition {
     this.#registerMessages(definition.messages);
     for (const upcaster of definition.upcasters ?? []) this.schema.register(upcaster);
     this.bindHandler(definition.handler);
+    const { routes, routed = routes !== undefined } = definition;
+    for (const { match } of routes ?? []) this.#registerMessages(match.messages);
+    const intake = routed
+      ? this.#table.intakeOf(definition, () => this.#processors.get(definition.name)?.status().checkpoint)
+      : undefined;
     const runner = new ProcessorRunner(definition, {
+      intake,
       backend: this.backend,
       schema: this.schema,
       clock: this.clock,
@@ -112,6 +133,13 @@ export class Registry implements Composition {
     });
     this.#processors.set(definition.name, runner);
     return runner;
+  }
+
+  /** Takes out a processor that was registered as such: its runner must have stopped. */
+  removeProcessor(name: string): void {
+    this.#definitions.delete(`processor ${name}`);
+    this.#processors.delete(name);
+    this.#table.forget(name);
   }
 
   service<Service extends object>(token: ServiceIdentifier<Service>, create: () => Service): Service {

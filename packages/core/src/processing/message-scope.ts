@@ -2,6 +2,7 @@ import type { Newable, ServiceIdentifier } from 'inversify';
 import { MessageContext, type ServiceScope } from '../messages/context.js';
 import type { RecordedEvent } from '../messages/event.js';
 import type { BatchContext, HandlerContext } from '../model/processor-definition.js';
+import { routingOf } from '../routing/routed-event.js';
 
 /** Makes the scope that dependencies are resolved in while one message is handled. */
 export type OpenScope = (context: () => MessageContext) => ServiceScope;
@@ -36,7 +37,14 @@ class EventContext extends MessageContext implements HandlerContext {
     signal: AbortSignal,
     services: ServiceScope,
   ) {
-    super({ messageId: event.id, isEvent: true, metadata: event.metadata, signal, services });
+    // What a route made of an event is not in the log, so it cannot be a cause.
+    super({
+      messageId: routingOf(event)?.sourceId ?? event.id,
+      isEvent: true,
+      metadata: event.metadata,
+      signal,
+      services,
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { EventFilter } from '../log/filter.js';
+import type { Schema } from '../schema/schema.js';
 
 /** What of a match a store can check: never more than the match itself asks for. */
 export type PushedFilter = Pick<EventFilter, 'types' | 'streamPrefixes' | 'metadata'>;
@@ -15,6 +16,19 @@ export const uniteFilters = (filters: readonly PushedFilter[]): PushedFilter => 
     ...(types === undefined ? {} : { types }),
     ...(streamPrefixes === undefined ? {} : { streamPrefixes: shortest(streamPrefixes) }),
     ...(metadata === undefined ? {} : { metadata }),
+  };
+};
+
+/**
+ * What of a filter holds of events as they are stored, too: filters are about events at their newest version, and an upcaster
+ * may have changed what they look at.
+ */
+export const storedPart = (filter: PushedFilter, schema: Schema): PushedFilter => {
+  const { types, metadata, ...rest } = filter;
+  return {
+    ...rest,
+    ...(types === undefined ? {} : { types: schema.sourceTypes(types) }),
+    ...(metadata === undefined || schema.upcasts(types) ? {} : { metadata }),
   };
 };
 

@@ -7,7 +7,7 @@ import type { Schema } from '../schema/schema.js';
 import { derive, isDeriving } from './derive.js';
 import { routeFailure, RouteError } from './errors.js';
 import type { Intake } from './intake.js';
-import { covers, uniteFilters, type PushedFilter } from './pushed-filter.js';
+import { covers, storedPart, uniteFilters, type PushedFilter } from './pushed-filter.js';
 import { isPriority, type Route } from './route.js';
 import { RouteIndex, type RouteEntry } from './route-index.js';
 import type { EventRouting, RoutedEvent } from './routed-event.js';
@@ -65,10 +65,9 @@ export class RoutedIntake implements Intake {
   filter(): EventFilter {
     const { filter } = this.#definition;
     this.#asked = this.#pushed();
-    const { types, metadata, ...pushed } = this.#asked;
+    const { metadata, ...pushed } = this.#asked;
     return {
       ...pushed,
-      ...(types === undefined ? {} : { types: this.#schema.sourceTypes(types) }),
       ...filter,
       ...(metadata === undefined ? {} : { metadata: { ...metadata, ...filter?.metadata } }),
     };
@@ -130,11 +129,7 @@ export class RoutedIntake implements Intake {
     if (this.#source.isUnrouted !== undefined) return {};
     const { entries } = this.#source;
     if (entries.length === 0) return { types: [] };
-    const pushed = uniteFilters(entries.map(({ route }) => route.match.pushed));
-    // Conditions are about events at their newest version: an upcaster may have changed what they look at.
-    if (pushed.metadata === undefined || !this.#schema.upcasts(pushed.types)) return pushed;
-    const { metadata: _, ...rest } = pushed;
-    return rest;
+    return storedPart(uniteFilters(entries.map(({ route }) => route.match.pushed)), this.#schema);
   }
 }
 

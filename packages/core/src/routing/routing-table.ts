@@ -18,12 +18,12 @@ export interface LiveRoute extends RouteEntry {
   isWanted: boolean;
 }
 
-/** A processor that takes what routes send it. */
-interface RoutedProcessor {
-  readonly definition: ProcessorDefinition;
-  readonly intake: RoutedIntake;
+/** Whoever goes along the log and asks the table. */
+export interface TableReader {
+  /** Up to where it has asked; `undefined` if it has not. */
+  readonly reached: bigint | undefined;
   /** Up to where it will never ask again; `undefined` if that is not known. */
-  readonly finished: () => bigint | undefined;
+  finished(): bigint | undefined;
 }
 
 /** What the table needs of the application. */
@@ -43,7 +43,9 @@ export interface TableOptions {
 export class RoutingTable {
   readonly #options: TableOptions;
   readonly #routes = new Map<string, LiveRoute>();
-  readonly #processors = new Map<string, RoutedProcessor>();
+  readonly #processors = new Map<string, RoutedIntake>();
+  readonly #readers = new Set<TableReader>();
+  readonly #retire = new Map<string, () => void>();
   /** In their order; with those that were removed, as long as a processor may ask for events from before that. */
   #entries: RouteEntry[] = [];
   #index = new RouteIndex([]);
@@ -57,9 +59,19 @@ export class RoutingTable {
     return [...this.#routes.values()];
   }
 
-  /** Up to which position the processors have asked, the foremost of them. */
+  /** Up to which position the foremost reader has asked. */
   get reached(): bigint | undefined {
-    return largest([...this.#processors.values()].map(({ intake }) => intake.reached));
+    return largest([...this.#readers].map((reader) => reader.reached));
+  }
+
+  /**
+   * Takes a reader into account, so that a change does not count where it has asked already.
+   *
+   * @returns ends it
+   */
+  admit(reader: TableReader): () => void {
+    this.#readers.add(reader);
+    return () => void this.#readers.delete(reader);
   }
 
   /** True if the name is of a processor that takes what routes send it. */
@@ -86,6 +98,7 @@ export class RoutingTable {
   add(route: Route, after: bigint | undefined, owner?: string): LiveRoute {
     const name = owner === undefined ? route.name : `${owner}/${route.name}`;
     this.checkNew(route, name, owner);
+    for (const message of route.match.messages) this.#options.schema.learn(message);
     const live: LiveRoute = {
       name,
       route,
@@ -147,7 +160,16 @@ export class RoutingTable {
   intakeOf(definition: ProcessorDefinition, finished: () => bigint | undefined): RoutedIntake {
     const { name, routes = [] } = definition;
     const intake = new RoutedIntake(definition, this.#options.schema, this.#sourceFor(name));
-    this.#processors.set(name, { definition, intake, finished });
+    this.#processors.set(name, intake);
+    this.#retire.set(
+      name,
+      this.admit({
+        get reached() {
+          return intake.reached;
+        },
+        finished,
+      }),
+    );
     for (const route of routes) this.add(route, undefined, name);
     this.#changed();
     return intake;
@@ -156,6 +178,8 @@ export class RoutingTable {
   /** Forgets a processor, with its own routes. Routes that send to it stay. */
   forget(processor: string): void {
     this.#processors.delete(processor);
+    this.#retire.get(processor)?.();
+    this.#retire.delete(processor);
     for (const live of this.routes) if (live.owner === processor) this.#routes.delete(live.name);
     this.#entries = this.#entries.filter(({ owner }) => owner !== processor);
     this.#changed();
@@ -225,12 +249,12 @@ export class RoutingTable {
   #changed(): void {
     this.#forgetPast();
     this.#index = new RouteIndex(this.#entries.filter(({ spans }) => !spans.isEmpty));
-    for (const [name, { intake }] of this.#processors) intake.change(this.#sourceFor(name));
+    for (const [name, intake] of this.#processors) intake.change(this.#sourceFor(name));
   }
 
   /** What every processor has finished for good, none asks for again. */
   #forgetPast(): void {
-    const finished = smallest([...this.#processors.values()].map((processor) => processor.finished()));
+    const finished = smallest([...this.#readers].map((reader) => reader.finished()));
     if (finished !== undefined) for (const { spans } of this.#entries) spans.forget(finished);
     const live = new Set<RouteEntry>(this.#routes.values());
     this.#entries = this.#entries.filter((entry) => live.has(entry) || !entry.spans.isEmpty);

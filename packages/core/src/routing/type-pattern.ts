@@ -4,7 +4,7 @@ import { compileNamePattern } from './name-pattern.js';
 import { checkedExpression } from './pattern-syntax.js';
 import type { TextMatcher } from './text-pattern.js';
 
-/** A set of event types, given by patterns over their names. Made by {@link pattern}. */
+/** A set of event types, given by patterns over their names. Made by {@link matching}. */
 export class TypePattern {
   readonly #matchers: readonly TextMatcher[];
 
@@ -13,7 +13,9 @@ export class TypePattern {
     readonly definedAt: string,
   ) {
     if (alternatives.length === 0) {
-      throw new ConfigurationError(`pattern() at ${definedAt} needs a pattern, such as "agent.*.completed".`);
+      throw new ConfigurationError(
+        `matching() at ${definedAt} needs a pattern, such as "agent.*.completed".`,
+      );
     }
     this.#matchers = alternatives.map((alternative) => {
       const where = `The pattern at ${definedAt}`;
@@ -34,7 +36,7 @@ export class TypePattern {
 }
 
 /**
- * Event types by pattern, for `@On` and subscriptions: `@On(pattern('agent.*.completed'))`.
+ * Event types by pattern, for `@On` and subscriptions: `@On(matching('agent.*.completed'))`.
  *
  * Names have segments, separated by dots. `*` stands for one segment, or for any characters within one; `**`, as a segment,
  * for any number of them, none as well. A regular expression is taken as it is: mind that the slowness of one with nested
@@ -43,5 +45,5 @@ export class TypePattern {
  * @param alternatives one of them must match
  * @throws {ConfigurationError} one is no valid pattern
  */
-export const pattern = (...alternatives: readonly (string | RegExp)[]): TypePattern =>
-  new TypePattern(alternatives, definedAt(pattern));
+export const matching = (...alternatives: readonly (string | RegExp)[]): TypePattern =>
+  new TypePattern(alternatives, definedAt(matching));

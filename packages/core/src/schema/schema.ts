@@ -68,6 +68,23 @@ export class Schema {
   }
 
   /**
+   * Adds a type of event while events are being read. One that is known already changes nothing.
+   *
+   * @throws {ConfigurationError} it has older versions: all who read must know of those from the start
+   * @throws {DuplicateNameError} another class has the name
+   */
+  learn(definition: MessageDefinition): void {
+    if (this.#classes.get(definition.class) === definition) return;
+    if (definition.version !== 1 || (definition.upcasters ?? []).length > 0) {
+      throw new ConfigurationError(
+        `Event "${definition.name}" (${definition.definedAt}) has older versions: list it in "register" of the application, so that ` +
+          'all who read it know of them from the start.',
+      );
+    }
+    this.register(definition);
+  }
+
+  /**
    * Checks the upcasters and compiles them, one function per stored version. Called when the application starts;
    * otherwise at the first use.
    *

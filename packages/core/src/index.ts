@@ -310,3 +310,24 @@ export type {
   CorrelationOptions,
   Derived,
 } from './correlation/definition.js';
+
+// Routing: which events go to which processors, and as what
+export { route, type DerivedEvent, type Route, type RouteOptions } from './routing/route.js';
+export type {
+  EventMatch,
+  Match as RouteMatch,
+  Patterns,
+  TypeReference,
+} from './routing/event-match.js';
+export type { Comparison, Condition, Conditions, Orderable, Scalar } from './routing/conditions.js';
+export { matching, TypePattern } from './routing/type-pattern.js';
+export { Routes, type RouteChange, type RouteChangeOptions, type RouteStatus } from './routing/routes.js';
+export type { UnroutedEvents } from './routing/unrouted.js';
+export { routingOf, type EventRouting, type RoutedEvent } from './routing/routed-event.js';
+export { RouteError, UnhandledEventError } from './routing/errors.js';
+export type {
+  LiveHandler,
+  LiveSubscription,
+  LiveSubscriptionOptions,
+} from './routing/live-subscription.js';
+export { Processors } from './app/processors.js';

@@ -8,12 +8,13 @@ import { timeOf } from './text-time.js';
 /** How long a node that did not withdraw stays in the table, where it is listed no more. */
 const keptInterval = "interval '1 hour'";
 
-const nodeOf = ([id, name, version, address, load, startedAt]: SqlRow): AnnouncedNode => ({
+const nodeOf = ([id, name, version, address, load, processors, startedAt]: SqlRow): AnnouncedNode => ({
   id: id as string,
   name: name as string,
   ...(version === null ? {} : { version }),
   ...(address === null ? {} : { address }),
   ...(load === null ? {} : { load: Number(load) }),
+  ...(typeof processors === 'string' ? { processors: JSON.parse(processors) } : {}),
   startedAt: timeOf(startedAt as string),
 });
 
@@ -31,18 +32,18 @@ export class SqlNodeStore implements NodeStore {
 
   async announce(node: AnnouncedNode, ttlMs: number): Promise<void> {
     checkNode(node, ttlMs);
-    const { id, name, version, address, load, startedAt } = node;
+    const { id, name, version, address, load, processors, startedAt } = node;
     await this.#session.run(
       `WITH gone AS MATERIALIZED (
          SELECT id FROM ${this.#table} WHERE expires_at < ${now} - ${keptInterval} AND id <> $2::text FOR UPDATE SKIP LOCKED
        ), removed AS (
          DELETE FROM ${this.#table} n USING gone WHERE n.id = gone.id
        )
-       INSERT INTO ${this.#table} (id, name, version, address, load, started_at, expires_at)
-         VALUES ($2::text, $3::text, $4::text, $5::text, $6::float8, $7::timestamptz, ${later('$8')})
+       INSERT INTO ${this.#table} (id, name, version, address, load, processors, started_at, expires_at)
+         VALUES ($2::text, $3::text, $4::text, $5::text, $6::float8, $7::json, $8::timestamptz, ${later('$9')})
          ON CONFLICT (id) DO UPDATE
            SET name = excluded.name, version = excluded.version, address = excluded.address, load = excluded.load,
-               started_at = excluded.started_at, expires_at = excluded.expires_at`,
+               processors = excluded.processors, started_at = excluded.started_at, expires_at = excluded.expires_at`,
       [
         this.#now(),
         id,
@@ -50,6 +51,7 @@ export class SqlNodeStore implements NodeStore {
         version ?? null,
         address ?? null,
         load === undefined ? null : String(load),
+        processors === undefined ? null : JSON.stringify(processors),
         startedAt.toISOString(),
         String(ttlMs),
       ],
@@ -62,7 +64,7 @@ export class SqlNodeStore implements NodeStore {
 
   async list(): Promise<readonly AnnouncedNode[]> {
     const { rows } = await this.#session.run(
-      `SELECT id, name, version, address, load, date_part('epoch', started_at)
+      `SELECT id, name, version, address, load, processors, date_part('epoch', started_at)
          FROM ${this.#table} WHERE expires_at > ${now} ORDER BY started_at, id`,
       [this.#now()],
     );

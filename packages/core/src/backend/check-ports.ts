@@ -48,7 +48,7 @@ export const checkAcquire = ({ names, owner, ttlMs }: AcquireOptions): void => {
  * @throws {InvalidArgumentError}
  */
 export const checkNode = (
-  { id, name, version, address, load, startedAt }: AnnouncedNode,
+  { id, name, version, address, load, processors, startedAt }: AnnouncedNode,
   ttlMs: number,
 ): void => {
   checkName(id, 'node.id', 200);
@@ -58,6 +58,8 @@ export const checkNode = (
   if (load !== undefined && !(load >= 0 && Number.isFinite(load))) {
     throw new InvalidArgumentError('node.load', 'must be a number from 0');
   }
+  for (const [index, processor] of (processors ?? []).entries())
+    checkName(processor, `node.processors[${index}]`, 200);
   if (Number.isNaN(startedAt.getTime()))
     throw new InvalidArgumentError('node.startedAt', 'must be a valid date');
   checkDuration(ttlMs, 'ttlMs');

@@ -10,6 +10,8 @@ export interface AnnouncedNode {
   readonly address?: string | undefined;
   /** How busy it is, from 0 (idle); what 1 means is for those to say who compare it. */
   readonly load?: number | undefined;
+  /** Names of the processors that it takes a share of, as their checkpoints are named; each of 1 to 200 characters. Default: none. */
+  readonly processors?: readonly string[] | undefined;
   readonly startedAt: Date;
 }
 

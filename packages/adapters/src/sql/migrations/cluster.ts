@@ -82,6 +82,11 @@ CREATE INDEX dead_letter_audit_processor ON {schema}.dead_letter_audit (processo
 CREATE INDEX dead_letter_audit_at ON {schema}.dead_letter_audit (at);
 `;
 
+/** Which processors a node takes a share of: an array of names. */
+export const processorsOfNodes = `
+ALTER TABLE {schema}.nodes ADD COLUMN processors json;
+`;
+
 /** Grows with each change of a collection's fields and is part of the name of its table: see {@link Collections}. */
 export const collectionRevisions = `
 ALTER TABLE {schema}.collections ADD COLUMN revision integer NOT NULL DEFAULT 0;

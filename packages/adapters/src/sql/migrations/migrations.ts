@@ -1,7 +1,13 @@
 import { appendMany } from './append-many.js';
 import { appendOne } from './append-one.js';
 import { archive } from './archive.js';
-import { collectionRevisions, deadLetterTables, leasesTable, nodesTable } from './cluster.js';
+import {
+  collectionRevisions,
+  deadLetterTables,
+  leasesTable,
+  nodesTable,
+  processorsOfNodes,
+} from './cluster.js';
 import { changeStreamFunction } from './change-stream.js';
 import { eventsTable, positionsSequence, streamsTable } from './events.js';
 import { finalTombstones, immutableEvents } from './immutable-events.js';
@@ -49,4 +55,5 @@ export const migrations: readonly Migration[] = [
   },
   { number: 6, name: 'tail', sql: [logIdentity, readSafeFunction].join('') },
   { number: 7, name: 'unique ids', sql: uniqueIds },
+  { number: 8, name: 'processors of nodes', sql: processorsOfNodes },
 ];

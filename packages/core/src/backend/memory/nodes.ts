@@ -44,11 +44,20 @@ export class MemoryNodeStore implements NodeStore {
   }
 }
 
-const copyOf = ({ id, name, version, address, load, startedAt }: AnnouncedNode): AnnouncedNode => ({
+const copyOf = ({
+  id,
+  name,
+  version,
+  address,
+  load,
+  processors,
+  startedAt,
+}: AnnouncedNode): AnnouncedNode => ({
   id,
   name,
   ...(version === undefined ? {} : { version }),
   ...(address === undefined ? {} : { address }),
   ...(load === undefined ? {} : { load }),
+  ...(processors === undefined ? {} : { processors: [...processors] }),
   startedAt: new Date(startedAt),
 });

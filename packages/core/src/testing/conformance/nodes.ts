@@ -21,7 +21,13 @@ export const nodes: Chapter<BackendTrial> = {
     rule(
       'those that announced themselves are listed as they did, the longest running first',
       async (trial) => {
-        const full = { ...node(trial, 'a', 5), version: '1.2.3', address: 'http://a:80', load: 0.25 };
+        const full = {
+          ...node(trial, 'a', 5),
+          version: '1.2.3',
+          address: 'http://a:80',
+          load: 0.25,
+          processors: ['mailer', 'odd "name"'],
+        };
         await trial.backend.nodes.announce(full, 60_000);
         await trial.backend.nodes.announce(node(trial, 'c', 2), 60_000);
         await trial.backend.nodes.announce(node(trial, 'b', 2), 60_000);

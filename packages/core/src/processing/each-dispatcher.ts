@@ -18,6 +18,13 @@ const MOST_BATCHES_AHEAD = 20;
 /** The same in times of what may wait, where that is more: what is urgent is finished above what is not. */
 const MOST_WINDOWS_AHEAD = 4;
 
+/** What waits for the promise of a handler: used again and again, since making two functions for each event is not free. */
+interface PendingCall {
+  task: EventTask | undefined;
+  readonly fulfilled: () => void;
+  readonly rejected: (thrown: unknown) => void;
+}
+
 /**
  * Events one at a time, in order per key, keys side by side. The checkpoint follows the low-water mark of what is
  * finished, so it never passes an event that is not.
@@ -28,6 +35,8 @@ export class EachDispatcher implements Dispatcher {
   readonly #mark: WorkMark;
   readonly #lanes: KeyedLanes<EventTask>;
   readonly #ranks: EventRanks;
+  /** Calls that have ended, to be used again. */
+  readonly #calls: PendingCall[] = [];
   readonly #mostPending: number;
   readonly #mostAhead: number;
   /** While a batch is taken in, the mark is reported once, at its end. */
@@ -151,15 +160,36 @@ export class EachDispatcher implements Dispatcher {
       if (task.event.routing?.failure !== undefined) throw task.event.routing.failure;
       const result = context.run(() => this.#delivery.handle(task.event, context));
       if (!isThenable(result)) return this.#succeeded(task);
+      const call = this.#calls.pop() ?? this.#newCall();
+      call.task = task;
       // Not in an asynchronous function: that would cost another promise for each event.
-      void Promise.resolve(result).then(
-        () => this.#lanes.settle(task, this.#succeeded(task)),
-        (thrown: unknown) => this.#lanes.settle(task, this.#failed(task, thrown)),
-      );
+      void Promise.resolve(result).then(call.fulfilled, call.rejected);
       return undefined;
     } catch (thrown) {
       return this.#failed(task, thrown);
     }
+  }
+
+  #newCall(): PendingCall {
+    const ended = (): EventTask => {
+      const { task } = call;
+      if (task === undefined) throw new Error('A call has ended twice.');
+      call.task = undefined;
+      this.#calls.push(call);
+      return task;
+    };
+    const call: PendingCall = {
+      task: undefined,
+      fulfilled: () => {
+        const task = ended();
+        this.#lanes.settle(task, this.#succeeded(task));
+      },
+      rejected: (thrown) => {
+        const task = ended();
+        this.#lanes.settle(task, this.#failed(task, thrown));
+      },
+    };
+    return call;
   }
 
   #succeeded(task: EventTask): LaneOutcome {

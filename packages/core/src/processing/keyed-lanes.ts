@@ -46,9 +46,12 @@ export interface KeyedLanesOptions<Item extends LaneItem> {
   settled(): void;
 }
 
+/** Places of keys that are kept to be given to other keys. */
+const MOST_SPARE = 1024;
+
 /** A key's place. It has one only while it has unfinished items. */
 interface Lane<Item> {
-  readonly key: string;
+  key: string;
   /** Those that wait, without those being worked on. */
   readonly items: Fifo<Item>;
   /** Calls that the key takes part in: those that run, wait for a retry, or are blocked. */
@@ -73,6 +76,7 @@ export class KeyedLanes<Item extends LaneItem> {
   readonly #keyConcurrency: number;
   readonly #lanes = new Map<string, Lane<Item>>();
   readonly #ready = new LaneTurns<Lane<Item>>();
+  readonly #spare: Lane<Item>[] = [];
   /** Keys whose first batch waits for more. */
   readonly #filling = new Set<Lane<Item>>();
   #held = false;
@@ -208,7 +212,7 @@ export class KeyedLanes<Item extends LaneItem> {
   }
 
   #open(key: string): Lane<Item> {
-    const lane: Lane<Item> = {
+    const lane: Lane<Item> = this.#spare.pop() ?? {
       key,
       items: new Fifo(),
       taken: 0,
@@ -216,6 +220,7 @@ export class KeyedLanes<Item extends LaneItem> {
       retries: undefined,
       cancelFilling: undefined,
     };
+    lane.key = key;
     this.#lanes.set(key, lane);
     return lane;
   }
@@ -316,7 +321,10 @@ export class KeyedLanes<Item extends LaneItem> {
   #goOn(lane: Lane<Item>): void {
     lane.taken -= 1;
     if (lane.items.size > 0) this.#line(lane);
-    else if (lane.taken === 0) this.#lanes.delete(lane.key);
+    else if (lane.taken === 0) {
+      this.#lanes.delete(lane.key);
+      if (this.#spare.length < MOST_SPARE) this.#spare.push(lane);
+    }
   }
 
   #putBack(lane: Lane<Item>, items: readonly Item[]): void {

@@ -77,7 +77,7 @@ export class LaneTurns<Waiting> {
   }
 
   clear(): void {
-    for (const lane of this.#lanes) while (lane.shift() !== undefined);
+    for (const lane of this.#lanes) lane.clear();
     this.#size = 0;
   }
 }

@@ -97,9 +97,7 @@ export class ProcessorRunner {
       case 'stopped':
       case 'draining':
       case 'failed':
-        this.#starting = this.#begin().finally(() => {
-          this.#starting = undefined;
-        });
+        this.#starting = this.#begin();
         await this.#starting;
     }
   }
@@ -183,7 +181,10 @@ export class ProcessorRunner {
   async #begin(): Promise<void> {
     for (;;) {
       while (this.#ending !== undefined) await this.#ending;
-      if (this.#wish === 'stopped') return;
+      if (this.#wish === 'stopped') {
+        this.#starting = undefined;
+        return;
+      }
       this.#failure = undefined;
       const run = this.#newRun();
       this.#run = run;
@@ -192,11 +193,14 @@ export class ProcessorRunner {
         await run.open();
       } catch (thrown) {
         if (this.#hasLeft('starting')) continue;
+        this.#starting = undefined;
         this.#failed({ error: toError(thrown), attempts: 1 });
         throw thrown;
       }
       // Stopped meanwhile, and perhaps started again.
       if (this.#hasLeft('starting')) continue;
+      // In the same turn in which the state changes: a later call must not take the start for one under way.
+      this.#starting = undefined;
       if (this.#wish === 'paused') this.#hold();
       else this.#become('running');
       // It may begin behind where the run before it ended: the checkpoint is another's, or was moved meanwhile.

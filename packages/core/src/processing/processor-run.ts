@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { ProcessorDegradation } from '../observation/processor-status.js';
-import type { RetrySchedule } from '../recovery/retry-schedule.js';
 import { describeError } from '../recovery/thrown.js';
 import { TypeIntake } from '../routing/intake.js';
 import { createDispatcher } from './create-dispatcher.js';
@@ -10,25 +9,18 @@ import { defaultAbandonMs, defaultGraceMs } from './defaults.js';
 import type { Dispatcher, DispatcherHost } from './dispatcher.js';
 import type { FailureCause } from './errors.js';
 import { Gate } from './gate.js';
+import type { Run, RunListener, RunParts } from './run.js';
 import type { RunnerEnvironment } from './runner-environment.js';
 import { settledWithin } from './settled-within.js';
-import type { Source, SourceStep, SourceTrouble } from './source.js';
+import type { Source, SourceHost, SourceStep, SourceTrouble } from './source.js';
 
 /** Most milliseconds of handling before timers and sockets of the process get a turn. */
 const MOST_MS_WITHOUT_A_TURN = 5;
 
-/** What a run tells the runner that it belongs to. */
-export interface RunListener {
-  progressed(position: bigint): void;
-  /** Something that the status shows has changed. */
-  changed(): void;
-  failed(cause: FailureCause): void;
-}
-
 type Trouble = 'subscription' | 'checkpoint' | 'backend';
 
-/** One run of a processor, from its start to its end or failure. A new start is a new run. */
-export class ProcessorRun {
+/** A run over one source: the whole of a processor, or one of its segments. */
+export class ProcessorRun implements Run {
   readonly counts: DispatcherHost['counts'];
   readonly #definition: ProcessorDefinition;
   readonly #environment: RunnerEnvironment;
@@ -49,24 +41,21 @@ export class ProcessorRun {
   #failed = false;
   #lastTurn = performance.now();
 
-  constructor(
-    definition: ProcessorDefinition,
-    environment: RunnerEnvironment,
-    retry: RetrySchedule,
-    counts: DispatcherHost['counts'],
-    listener: RunListener,
-  ) {
+  constructor({ definition, environment, retry, counts, listener }: RunParts) {
     const { backend, clock } = environment;
     this.#definition = definition;
     this.#environment = environment;
     this.#listener = listener;
     this.counts = counts;
-    this.#source = createSource(definition, environment, environment.intake ?? new TypeIntake(definition), {
+    const sourceHost: SourceHost = {
       counts,
       take: (step) => this.#take(step),
       trouble: (kind, trouble) => this.#trouble(kind, trouble),
       fail: (cause) => this.#fail(cause),
-    });
+    };
+    this.#source =
+      environment.source?.(sourceHost) ??
+      createSource(definition, environment, environment.intake ?? new TypeIntake(definition), sourceHost);
     this.#host = {
       definition,
       backend,
@@ -105,18 +94,15 @@ export class ProcessorRun {
     return this.#dispatcher?.pending ?? 0;
   }
 
-  /** The trouble that it has had for the longest time. */
   get degraded(): ProcessorDegradation | undefined {
     return this.#troubles.values().next().value;
   }
 
-  /** Gets the source ready. Rejects if that fails. */
   open(): Promise<void> {
     this.#opening = this.#open();
     return this.#opening;
   }
 
-  /** Begins to take from the source. */
   follow(): void {
     this.#source.follow();
   }
@@ -133,22 +119,11 @@ export class ProcessorRun {
     this.#source.release();
   }
 
-  /** After {@link hold}: settles when no handler is running and what is finished is stored. */
   async settle(): Promise<void> {
     await this.#dispatcher?.idle();
     await Promise.race([this.#source.flush(), this.#cutShort]);
   }
 
-  /**
-   * Ends the run: takes in nothing more, waits for what the mode says, aborts the signal of handlers that are still
-   * running, waits a little for them, stores how far it came.
-   *
-   * - `drain`: for everything that was taken in
-   * - `settle`: for the handlers that are running
-   * - `now`: for nothing
-   *
-   * A handler that ignores its signal is left behind: whatever it still does counts for nothing here.
-   */
   async end(mode: 'drain' | 'settle' | 'now'): Promise<void> {
     const { clock, graceMs = defaultGraceMs, abandonMs = defaultAbandonMs } = this.#environment;
     if (mode === 'settle') this.hold();
@@ -171,7 +146,6 @@ export class ProcessorRun {
     await closed;
   }
 
-  /** Ends the waiting of {@link end}. */
   cutShort(): void {
     this.#cut();
   }

@@ -11,6 +11,7 @@ import { checkDelivery } from './check-delivery.js';
 import { defaultWaitMs } from './defaults.js';
 import { failureReason, ProcessorFailedError, type FailureCause } from './errors.js';
 import { ProcessorRun } from './processor-run.js';
+import type { Run, RunParts } from './run.js';
 import type { RunnerEnvironment } from './runner-environment.js';
 
 export type { ProcessorStatus } from '../observation/processor-status.js';
@@ -45,7 +46,7 @@ export class ProcessorRunner {
   #state: ProcessorState = 'stopped';
   #wish: Wish = 'stopped';
   #failure: ProcessorFailure | undefined;
-  #run: ProcessorRun | undefined;
+  #run: Run | undefined;
   #starting: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
 
@@ -161,6 +162,7 @@ export class ProcessorRunner {
     if (this.#state === 'failed' && this.#failure !== undefined) throw this.#failedError(this.#failure);
     const timeout = (): Error =>
       new WaitTimeoutError(this.definition.name, position, this.#run?.position, timeoutMs, this.#state);
+    this.#run?.expect?.(position);
     await this.#waiters.wait(position, this.#environment.clock, timeoutMs, timeout, signal);
   }
 
@@ -215,20 +217,21 @@ export class ProcessorRunner {
     return this.#state !== state;
   }
 
-  #newRun(): ProcessorRun {
-    const run: ProcessorRun = new ProcessorRun(
-      this.definition,
-      this.#environment,
-      this.#retry,
-      this.#counts,
-      {
+  #newRun(): Run {
+    const parts: RunParts = {
+      definition: this.definition,
+      environment: this.#environment,
+      retry: this.#retry,
+      counts: this.#counts,
+      listener: {
         progressed: (position) => this.#waiters.reach(position),
         changed: () => this.#notify(),
         failed: (cause) => {
           if (run === this.#run) this.#failed(cause);
         },
       },
-    );
+    };
+    const run = this.#environment.createRun?.(parts) ?? new ProcessorRun(parts);
     return run;
   }
 

@@ -3,6 +3,8 @@ import type { Clock } from '../clock.js';
 import type { Schema } from '../schema/schema.js';
 import type { Intake } from '../routing/intake.js';
 import type { OpenScope } from './message-scope.js';
+import type { Run, RunParts } from './run.js';
+import type { Source, SourceHost } from './source.js';
 
 /** What a runner works with. */
 export interface RunnerEnvironment {
@@ -19,6 +21,10 @@ export interface RunnerEnvironment {
   readonly checkpointIntervalMs?: number | undefined;
   /** What the processor takes of the log. Default: what its definition says, without routes. */
   readonly intake?: Intake | undefined;
+  /** Makes the source of a run. Default: what the definition names, by default the log from the checkpoint on. */
+  readonly source?: ((host: SourceHost) => Source) | undefined;
+  /** Makes a run where it is not one of a whole processor in this process alone. Default: none. */
+  readonly createRun?: ((parts: RunParts) => Run | undefined) | undefined;
   /** Told of a failure, beside the status. Default: a warning of the process, so that none goes unseen. */
   readonly warn?: ((message: string) => void) | undefined;
 }

@@ -58,8 +58,10 @@ export class Correlations implements Lifecycle {
   async start(): Promise<void> {
     for (const { name } of this.#definitions.values()) {
       await this.#backend.documents.ensure({ name: collectionOf(name), indexes: ['due'] });
-      // Nobody reads old ticks by their stream.
-      await this.#backend.events.setStreamMetadata(tickStream(name), { maxCount: 1 });
+      // Old ticks are of no use to anybody: a store that cleans up may do away with them.
+      const ticks = tickStream(name);
+      const { maxCount } = await this.#backend.events.getStreamMetadata(ticks);
+      if (maxCount === undefined) await this.#backend.events.setStreamMetadata(ticks, { maxCount: 1 });
     }
   }
 

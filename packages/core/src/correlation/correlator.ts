@@ -124,7 +124,15 @@ export class Correlator<State, Result> {
         progress.completed += 1;
         this.#emit(progress, emissions, key, identity, this.#handlers.emit(key, result), origin);
       };
-    let opened = 0;
+    /** @param except is looked at already */
+    const passAll = (watermark: number, except: KeyState<State, Result> | undefined): void => {
+      for (const key of documents.keys()) stateOf(key);
+      for (const [key, state] of states) {
+        if (state === except || state.size === 0) continue;
+        state.pass(watermark, completeIn(key));
+        if (state.size === 0) progress.keys -= 1;
+      }
+    };
     for (const { event, key, piece, isByLog, ...step } of steps) {
       const time = isByLog ? Math.max(step.time, progress.latest ?? step.time) : step.time;
       progress.latest = Math.max(progress.latest ?? time, time);
@@ -134,37 +142,28 @@ export class Correlator<State, Result> {
       const watermark = progress.latest - this.latenessMs;
       const state = stateOf(key);
       const complete = completeIn(key);
+      const wasOpen = state.size > 0;
       state.pass(watermark, complete);
-      const isNew = state.size === 0 && !documents.has(key);
       const timed: TimedEvent = { event, time, piece };
       if (!state.take(timed, watermark, complete)) this.#late(progress, emissions, key, timed);
-      this.#limit(progress, state, isNew ? progress.keys + opened : -1, event);
-      if (isNew && state.size > 0) opened += 1;
+      const isKeyTooMuch = (): boolean => !wasOpen && state.size > 0 && progress.keys >= this.#mostKeys;
+      // Others may have ended by now, and only not been looked at.
+      if (isKeyTooMuch()) passAll(watermark, state);
+      this.#limit(progress, state, isKeyTooMuch(), event);
+      progress.keys += Number(state.size > 0) - Number(wasOpen);
     }
-    if (progress.latest !== undefined) {
-      const watermark = progress.latest - this.latenessMs;
-      for (const key of documents.keys()) stateOf(key);
-      for (const [key, state] of states) state.pass(watermark, completeIn(key));
-    }
-    return { changes: this.#changes(states, documents, progress), emissions };
+    if (progress.latest !== undefined) passAll(progress.latest - this.latenessMs, undefined);
+    return { changes: this.#changes(states, documents), emissions };
   }
 
   #changes(
     states: ReadonlyMap<string, KeyState<State, Result>>,
     documents: ReadonlyMap<string, KeyDocument>,
-    progress: Progress,
   ): Outcome['changes'] {
     const changes = new Map<string, KeyDocument | null>();
     for (const [key, state] of states) {
-      const wasOpen = documents.has(key);
-      if (state.size > 0) {
-        const document = state.toDocument(this.#storage);
-        changes.set(key, document);
-        if (!wasOpen) progress.keys += 1;
-      } else if (wasOpen) {
-        changes.set(key, null);
-        progress.keys -= 1;
-      }
+      if (state.size > 0) changes.set(key, state.toDocument(this.#storage));
+      else if (documents.has(key)) changes.set(key, null);
     }
     return changes;
   }
@@ -189,18 +188,23 @@ export class Correlator<State, Result> {
     emissions.push(emission);
   }
 
-  /**
-   * @param keys how many other keys are open, if this one was not; else -1
-   * @throws {CorrelationLimitError} a limit is exceeded, and it says to fail
-   */
-  #limit(progress: Progress, state: KeyState<State, Result>, keys: number, event: RecordedEvent): void {
+  get #mostKeys(): number {
+    return this.#options.limits?.keys ?? defaultKeys;
+  }
+
+  /** @throws {CorrelationLimitError} a limit is exceeded, and it says to fail */
+  #limit(
+    progress: Progress,
+    state: KeyState<State, Result>,
+    isKeyTooMuch: boolean,
+    event: RecordedEvent,
+  ): void {
     const { name, limits = {} } = this.#options;
-    const { keys: mostKeys = defaultKeys, perKey = defaultPerKey, exceeded = 'fail' } = limits;
-    const isKeyTooMuch = keys >= mostKeys && state.size > 0;
+    const { perKey = defaultPerKey, exceeded = 'fail' } = limits;
     if (!isKeyTooMuch && state.size <= perKey) return;
     if (exceeded === 'fail') {
       throw isKeyTooMuch
-        ? new CorrelationLimitError(name, 'keys', mostKeys, event)
+        ? new CorrelationLimitError(name, 'keys', this.#mostKeys, event)
         : new CorrelationLimitError(name, 'perKey', perKey, event);
     }
     progress.dropped += state.trim(isKeyTooMuch ? 0 : perKey);

@@ -9,6 +9,7 @@ describe('the benchmarks', () => {
       'read',
       'process',
       'dispatch',
+      'correlation',
       'live',
       'ordering',
       'redis',
@@ -19,7 +20,7 @@ describe('the benchmarks', () => {
 
   it('say which there are when asked for another', () => {
     expect(() => benchmarkNamed('apend')).toThrow(
-      'There is no benchmark "apend". There are: append, read, process, dispatch, live, ordering, redis, memory.',
+      'There is no benchmark "apend". There are: append, read, process, dispatch, correlation, live, ordering, redis, memory.',
     );
   });
 

@@ -1,4 +1,5 @@
 import { append } from './append.js';
+import { correlation } from './correlation.js';
 import { dispatch } from './dispatch.js';
 import type { Benchmark } from './harness.js';
 import { live } from './live.js';
@@ -13,6 +14,7 @@ const benchmarks: ReadonlyMap<string, Benchmark> = new Map([
   ['read', read],
   ['process', processing],
   ['dispatch', dispatch],
+  ['correlation', correlation],
   ['live', live],
   ['ordering', ordering],
   ['redis', redis],

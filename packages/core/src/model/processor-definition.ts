@@ -4,10 +4,13 @@ import type { RecordedEvent } from '../messages/event.js';
 import type { MessageContext } from '../messages/context.js';
 import type { Route } from '../routing/route.js';
 import type { TypePattern } from '../routing/type-pattern.js';
+import type { BatchHandler } from './batch-handler.js';
 import type { Definition } from './definition.js';
 import type { HandlerPolicy } from './handler-policy.js';
 import type { HandlerClass } from './handler-class.js';
 import type { MessageDefinition } from './message-definition.js';
+import type { PersistentSubscriptionSource } from './persistent-subscription.js';
+import type { HandlerMiddleware } from './middleware.js';
 import type { UpcasterDefinition } from './upcaster-definition.js';
 
 /** The surroundings of one event being handled. */
@@ -57,6 +60,17 @@ export interface EachDelivery {
   readonly keyConcurrency?: number | undefined;
   /** Events of one key are handled in order. Default: the stream's name. */
   key?(event: RecordedEvent): string;
+  /** Handlers of batches, for some of the events. Default: none. */
+  readonly batches?: readonly BatchHandler[] | undefined;
+  /** Which of {@link batches} an event is for; `undefined`: it is handled by itself. */
+  batchOf?(event: RecordedEvent): BatchHandler | undefined;
+}
+
+/** Events in batches of their handler's own making: at least once. For side effects that are cheaper together. */
+export interface BatchDelivery
+  extends BatchHandler,
+    Pick<EachDelivery, 'concurrency' | 'keyConcurrency' | 'key'> {
+  readonly mode: 'batch';
 }
 
 /**
@@ -97,8 +111,16 @@ export interface ProcessorDefinition extends Definition {
    * that another instance has removed it, and the processor fails with a {@link CheckpointConflictError}.
    */
   readonly startFrom?: 'beginning' | 'end' | 'checkpoint' | undefined;
+  /**
+   * Into how many segments its keys are divided, which the nodes that run the application share: a power of two from 1 to 65,536. Each
+   * segment is in order by itself. Default: 16 where events are delivered one by one, 1 where they are delivered in a transaction
+   * or in batches. On a backend that only this process can use there is nothing to share, and nothing is divided.
+   */
+  readonly segments?: number | undefined;
   /** Most events that are read from the store at once. Default: 500. */
   readonly batchSize?: number | undefined;
+  /** Where its events come from. Default: the log, by a subscription from the checkpoint on. */
+  readonly source?: PersistentSubscriptionSource | undefined;
   /**
    * How many events may wait in memory before no more are read, where they are delivered one by one or in batches of the handler's
    * own. Only among these can an urgent event overtake others. As the last read is taken in as a whole, up to `batchSize` - 1 more
@@ -115,7 +137,9 @@ export interface ProcessorDefinition extends Definition {
   policyOf?(event: RecordedEvent): HandlerPolicy;
   /** The name of the handler of an event, for messages and for what is kept of a failure. Default: the definition's name. */
   handlerOf?(event: RecordedEvent): string;
-  readonly delivery: EachDelivery | TransactionDelivery;
+  readonly delivery: EachDelivery | BatchDelivery | TransactionDelivery;
+  /** What stands around each call of a handler, the outermost first; inside of the application's. Default: none. */
+  readonly middleware?: readonly HandlerMiddleware[] | undefined;
   /**
    * The name that the checkpoint is kept under, asked anew at each start of the runner: generations of one read model
    * each have their own. Default: the definition's name.

@@ -1,27 +1,61 @@
 import { ConfigurationError } from '../error.js';
+import type { BatchHandler } from '../model/batch-handler.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
+import { checkBatches } from './event-batches.js';
 import { EventRanks } from './event-rank.js';
 
 /**
  * Checks what a definition says of how it is delivered to.
  *
- * @throws {ConfigurationError} a count that is no whole number from 1, or a priority that is none
+ * @throws {ConfigurationError} a source that goes with neither, a count that is no whole number from 1, or a priority that is none
  */
 export const checkDelivery = (definition: ProcessorDefinition): void => {
-  const { batchSize, readAhead, delivery } = definition;
+  const { role = 'processor', name, definedAt, batchSize, readAhead, delivery } = definition;
+  const subject = `${role} "${name}" (${definedAt})`;
+  checkSource(definition);
   const requireCount = (option: string, value: number | undefined): void => {
     if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
-    const { role = 'processor', name, definedAt } = definition;
     throw new ConfigurationError(
-      `${option} of ${role} "${name}" (${definedAt}) must be a whole number from 1, not ${String(value)}.`,
+      `${option} of ${subject} must be a whole number from 1, not ${String(value)}.`,
     );
   };
   requireCount('batchSize', batchSize);
   requireCount('readAhead', readAhead);
-  if (delivery.mode === 'each') {
+  if (delivery.mode !== 'transaction') {
     requireCount('concurrency', delivery.concurrency);
     requireCount('keyConcurrency', delivery.keyConcurrency);
   }
+  for (const batches of batchHandlersOf(delivery)) checkBatches(batches, subject);
   // Priorities that are given once and for all.
   void new EventRanks(definition);
+};
+
+/** A source that answers events one by one goes with no checkpoint. */
+const checkSource = (definition: ProcessorDefinition): void => {
+  const { source, delivery, startFrom, checkpoint, role = 'processor', name, definedAt } = definition;
+  if (source === undefined) return;
+  const where = `${role} "${name}" (${definedAt}) consumes the persistent subscription "${source.group}"`;
+  if (delivery.mode !== 'each') {
+    throw new ConfigurationError(
+      `${where}, which has no checkpoint that a transaction could store: deliver with mode 'each', or leave the source out.`,
+    );
+  }
+  if (startFrom !== undefined || checkpoint !== undefined) {
+    throw new ConfigurationError(
+      `${where}, which knows by itself how far it is: say startFrom there, and leave out a checkpoint of its own.`,
+    );
+  }
+};
+
+const batchHandlersOf = (delivery: ProcessorDefinition['delivery']): readonly BatchHandler[] => {
+  switch (delivery.mode) {
+    case 'each':
+      return delivery.batches ?? [];
+    case 'batch':
+      return [delivery];
+    case 'transaction':
+      return [];
+    default:
+      return delivery satisfies never;
+  }
 };

@@ -11,7 +11,7 @@ import { TransactionDispatcher } from './transaction-dispatcher.js';
  */
 export const createDispatcher = (host: DispatcherHost, source: Source): Dispatcher => {
   const { delivery, name, definedAt } = host.definition;
-  if (delivery.mode === 'each') return new EachDispatcher(host, delivery, source.work);
+  if (delivery.mode !== 'transaction') return new EachDispatcher(host, delivery, source.work);
   if (source.checkpointer !== undefined)
     return new TransactionDispatcher(host, delivery, source.checkpointer);
   throw new ConfigurationError(

@@ -1,5 +1,7 @@
 /** Most events in one batch. */
 export const defaultBatchSize = 500;
+/** Most events in a batch that a handler gets. */
+export const defaultBatchMax = 100;
 /** Keys worked on at the same time. */
 export const defaultConcurrency = 16;
 /** Least milliseconds between two writes of a checkpoint that is not part of a transaction. */

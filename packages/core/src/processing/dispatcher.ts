@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/backend.js';
 import type { Clock } from '../clock.js';
+import type { HandlerMiddleware } from '../model/middleware.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { RetrySchedule } from '../recovery/retry-schedule.js';
 import type { RoutedEvent } from '../routing/routed-event.js';
@@ -21,6 +22,8 @@ export interface DispatcherHost {
   readonly clock: Clock;
   readonly retry: RetrySchedule;
   readonly openScope: OpenScope;
+  /** What stands around each call of a handler, outside of the definition's own. */
+  readonly middleware: readonly HandlerMiddleware[];
   /** Aborted when handlers should stop. */
   readonly signal: AbortSignal;
   readonly counts: { handled: number; retried: number; redelivered: number; parked: number };

@@ -1,14 +1,16 @@
-import type { EachDelivery } from '../model/processor-definition.js';
+import type { BatchHandler } from '../model/batch-handler.js';
+import type { BatchDelivery, EachDelivery } from '../model/processor-definition.js';
 import { isOutage } from '../recovery/outage.js';
 import { describeError, toError } from '../recovery/thrown.js';
 import type { RoutedEvent } from '../routing/routed-event.js';
 import { defaultBatchSize, defaultConcurrency } from './defaults.js';
 import type { Dispatcher, DispatcherHost, ReadBatch } from './dispatcher.js';
+import { EventBatches } from './event-batches.js';
 import { EventRanks } from './event-rank.js';
 import type { EventTask } from './event-task.js';
+import { HandlerCalls } from './handler-calls.js';
 import { KeyedLanes, type LaneOutcome } from './keyed-lanes.js';
 import type { Rank } from './lane-turns.js';
-import { eventContext } from './message-scope.js';
 import type { WorkMark } from './source.js';
 
 /** Batches that may wait in memory before the subscription is held up, unless the definition says how many events. */
@@ -31,7 +33,10 @@ interface PendingCall {
  */
 export class EachDispatcher implements Dispatcher {
   readonly #host: DispatcherHost;
-  readonly #delivery: EachDelivery;
+  readonly #delivery: EachDelivery | BatchDelivery;
+  readonly #handlers: HandlerCalls;
+  /** For each handler of batches, how its batches are made. */
+  readonly #batches: ReadonlyMap<BatchHandler, EventBatches>;
   readonly #mark: WorkMark;
   readonly #lanes: KeyedLanes<EventTask>;
   readonly #ranks: EventRanks;
@@ -47,12 +52,19 @@ export class EachDispatcher implements Dispatcher {
   #watchers: { readonly isDue: () => boolean; readonly resolve: () => void }[] = [];
 
   /** @param mark where it tells what is finished */
-  constructor(host: DispatcherHost, delivery: EachDelivery, mark: WorkMark) {
-    const { batchSize = defaultBatchSize, readAhead = batchSize * MOST_BATCHES_PENDING } = host.definition;
+  constructor(host: DispatcherHost, delivery: EachDelivery | BatchDelivery, mark: WorkMark) {
+    const batchHandlers = delivery.mode === 'batch' ? [delivery] : (delivery.batches ?? []);
     this.#host = host;
     this.#delivery = delivery;
-    this.#mostPending = readAhead;
-    this.#mostAhead = Math.max(batchSize * MOST_BATCHES_AHEAD, readAhead * MOST_WINDOWS_AHEAD);
+    this.#handlers = new HandlerCalls(host);
+    this.#batches = new Map(
+      batchHandlers.map((handler, number) => [handler, new EventBatches(handler, number)]),
+    );
+    const { batchSize = defaultBatchSize, readAhead } = host.definition;
+    const largest = Math.max(0, ...[...this.#batches.values()].map(({ max }) => max));
+    // A batch cannot be larger than what may wait for it.
+    this.#mostPending = Math.max(largest, readAhead ?? MOST_BATCHES_PENDING * Math.max(batchSize, largest));
+    this.#mostAhead = Math.max(batchSize * MOST_BATCHES_AHEAD, this.#mostPending * MOST_WINDOWS_AHEAD);
     this.#mark = mark;
     this.#ranks = new EventRanks(host.definition);
     this.#lanes = new KeyedLanes({
@@ -60,6 +72,7 @@ export class EachDispatcher implements Dispatcher {
       keyConcurrency: delivery.keyConcurrency,
       clock: host.clock,
       handle: (task) => this.#handle(task),
+      handleBatch: (tasks) => void this.#handleBatch(tasks),
       settled: () => this.#settled(),
     });
   }
@@ -74,7 +87,7 @@ export class EachDispatcher implements Dispatcher {
 
   take({ events, position }: ReadBatch): void | Promise<void> {
     this.#taking = true;
-    const gathers = this.#ranks.differ(events);
+    const gathers = this.#batches.size > 0 || this.#ranks.differ(events);
     if (gathers) this.#lanes.gather();
     for (let start = 0; start < events.length && !this.#over; ) start = this.#takePosition(events, start);
     if (gathers) this.#lanes.gathered();
@@ -82,7 +95,10 @@ export class EachDispatcher implements Dispatcher {
     if (this.#over) return;
     this.#mark.admit(position, 0);
     this.#report();
-    if (!this.#hasRoom()) return new Promise((resolve) => (this.#room = resolve));
+    if (this.#hasRoom()) return;
+    // Nothing more comes until something is finished.
+    this.#lanes.hurry(true);
+    return new Promise((resolve) => (this.#room = resolve));
   }
 
   hold(): void {
@@ -98,6 +114,7 @@ export class EachDispatcher implements Dispatcher {
   }
 
   drained(): Promise<void> {
+    this.#lanes.hurry(true);
     return this.#until(() => this.#lanes.size === 0 || (this.#over && this.#lanes.inFlight === 0));
   }
 
@@ -126,11 +143,13 @@ export class EachDispatcher implements Dispatcher {
   }
 
   #enter(event: RoutedEvent, ticket: number): void {
-    let key: string;
+    let sequence: string;
     let rank: Rank;
+    let batches: EventBatches | undefined;
     try {
-      key = this.#delivery.key?.(event) ?? event.stream;
+      sequence = this.#delivery.key?.(event) ?? event.stream;
       rank = this.#ranks.of(event);
+      batches = this.#batchesOf(event);
     } catch (thrown) {
       if (this.#refused(ticket, toError(thrown))) return;
       // Without its key the event has no place in the order, so nothing behind it may go on.
@@ -140,25 +159,33 @@ export class EachDispatcher implements Dispatcher {
     this.#lanes.push({
       event,
       ticket,
-      key,
+      sequence,
+      key: batches?.lane ?? sequence,
       rank,
-      batch: undefined,
-      since: 0,
+      batches,
+      // What a route could not make fails by itself.
+      batch: event.routing?.failure === undefined ? batches : undefined,
+      since: batches === undefined ? 0 : this.#host.clock.now().getTime(),
       attempt: 0,
       failures: 0,
       waits: undefined,
     });
   }
 
+  #batchesOf(event: RoutedEvent): EventBatches | undefined {
+    const delivery = this.#delivery;
+    if (delivery.mode === 'batch') return this.#batches.get(delivery);
+    const handler = delivery.batchOf?.(event);
+    return handler === undefined ? undefined : this.#batches.get(handler);
+  }
+
   /** Gives the outcome of a synchronous handler; for another, the lanes are told later. */
   #handle(task: EventTask): LaneOutcome | undefined {
     if (this.#mark.begin?.(task.ticket) === false) return 'finished';
-    const { definition, signal, openScope } = this.#host;
     task.attempt += 1;
     try {
-      const context = eventContext(definition.name, task.event, task.attempt, signal, openScope);
       if (task.event.routing?.failure !== undefined) throw task.event.routing.failure;
-      const result = context.run(() => this.#delivery.handle(task.event, context));
+      const result = this.#call(task);
       if (!isThenable(result)) return this.#succeeded(task);
       const call = this.#calls.pop() ?? this.#newCall();
       call.task = task;
@@ -168,6 +195,60 @@ export class EachDispatcher implements Dispatcher {
     } catch (thrown) {
       return this.#failed(task, thrown);
     }
+  }
+
+  #call({ event, batches, attempt }: EventTask): unknown {
+    if (batches !== undefined) return this.#handlers.batch(batches.handler, [event], attempt);
+    if (this.#delivery.mode === 'each') return this.#handlers.one(this.#delivery, event, attempt);
+    return this.#handlers.batch(this.#delivery, [event], attempt);
+  }
+
+  /** Calls the handler once for all of the tasks, and for each by itself if that fails. */
+  async #handleBatch(tasks: readonly EventTask[]): Promise<void> {
+    const batches = tasks[0]?.batches;
+    const own = tasks.filter(({ ticket }) => this.#mark.begin?.(ticket) !== false);
+    if (batches === undefined || own.length === 0) return this.#lanes.settleBatch(tasks, 'finished');
+    for (const task of own) task.attempt += 1;
+    const attempt = Math.max(...own.map((task) => task.attempt));
+    const end = batches.begin(own.length);
+    let outcome: LaneOutcome | 'split';
+    try {
+      await this.#handlers.batch(
+        batches.handler,
+        own.map(({ event }) => event),
+        attempt,
+      );
+      end(false);
+      outcome = this.#allSucceeded(own);
+    } catch (thrown) {
+      end(true);
+      outcome = this.#batchFailed(own, thrown);
+    }
+    this.#lanes.settleBatch(tasks, outcome);
+  }
+
+  #allSucceeded(tasks: readonly EventTask[]): LaneOutcome {
+    if (this.#host.signal.aborted) return 'blocked';
+    this.#host.counts.handled += tasks.length;
+    if (this.#outage) this.#setOutage(undefined);
+    let hasMoved = false;
+    for (const { ticket } of tasks) hasMoved = this.#mark.finish(ticket) || hasMoved;
+    if (hasMoved && !this.#taking) this.#report();
+    return 'finished';
+  }
+
+  /** An outage is nobody's fault, so the batch waits as it is; of anything else only a single event can be the reason. */
+  #batchFailed(tasks: readonly EventTask[], thrown: unknown): LaneOutcome | 'split' {
+    const [first, second] = tasks;
+    if (first === undefined || this.#host.signal.aborted) return 'blocked';
+    if (second === undefined) {
+      first.batch = undefined;
+      return this.#failed(first, thrown);
+    }
+    if (isOutage(thrown)) return this.#failed(first, thrown);
+    this.#host.counts.retried += 1;
+    for (const task of tasks) task.batch = undefined;
+    return 'split';
   }
 
   #newCall(): PendingCall {
@@ -247,6 +328,7 @@ export class EachDispatcher implements Dispatcher {
     if (this.#room !== undefined && this.#hasRoom()) {
       this.#room();
       this.#room = undefined;
+      this.#lanes.hurry(false);
     }
     if (this.#watchers.length === 0) return;
     const due = this.#watchers.filter(({ isDue }) => isDue());

@@ -1,6 +1,7 @@
 import type { RetryWaits } from '../recovery/retry-schedule.js';
 import type { RoutedEvent } from '../routing/routed-event.js';
-import type { BatchRule, LaneItem } from './keyed-lanes.js';
+import type { EventBatches } from './event-batches.js';
+import type { LaneItem } from './keyed-lanes.js';
 import type { Rank } from './lane-turns.js';
 
 /** One event on its way through the lanes to its handler. */
@@ -8,11 +9,16 @@ export interface EventTask extends LaneItem {
   readonly event: RoutedEvent;
   /** What it is to be finished with in the low-water mark. */
   readonly ticket: number;
+  /** What it is in order with, as the definition says. */
+  readonly sequence: string;
+  /** Its place in the lanes: the sequence, or that of its batches. */
   readonly key: string;
   readonly rank: Rank;
   readonly since: number;
-  /** Whom it may be handled with; `undefined` once it is to be handled alone. */
-  batch: BatchRule | undefined;
+  /** Whose handler it is for, where that handles batches. */
+  readonly batches: EventBatches | undefined;
+  /** The same, until it is to be handled alone. */
+  batch: EventBatches | undefined;
   attempt: number;
   /** Failed tries that count against the policy. */
   failures: number;

@@ -1,8 +1,9 @@
 import type { Newable, ServiceIdentifier } from 'inversify';
-import { MessageContext, type ServiceScope } from '../messages/context.js';
+import { MessageContext, type MessageContextInit, type ServiceScope } from '../messages/context.js';
 import type { RecordedEvent } from '../messages/event.js';
+import type { EventsContext } from '../model/batch-handler.js';
 import type { BatchContext, HandlerContext } from '../model/processor-definition.js';
-import { routingOf } from '../routing/routed-event.js';
+import { routingOf, type RoutedEvent } from '../routing/routed-event.js';
 
 /** Makes the scope that dependencies are resolved in while one message is handled. */
 export type OpenScope = (context: () => MessageContext) => ServiceScope;
@@ -37,19 +38,38 @@ class EventContext extends MessageContext implements HandlerContext {
     signal: AbortSignal,
     services: ServiceScope,
   ) {
-    // What a route made of an event is not in the log, so it cannot be a cause.
+    super({ ...causeOf(event), signal, services });
+  }
+}
+
+/** The surroundings of one try of a batch of events. */
+class SeveralEventsContext extends MessageContext implements EventsContext {
+  constructor(
+    readonly processor: string,
+    readonly events: readonly RoutedEvent[],
+    readonly attempt: number,
+    signal: AbortSignal,
+    services: ServiceScope,
+  ) {
+    const [first, second] = events;
     super({
-      messageId: routingOf(event)?.sourceId ?? event.id,
-      isEvent: true,
-      metadata: event.metadata,
+      // Several events are no one cause, so what is sent because of them starts a new correlation.
+      ...(first !== undefined && second === undefined ? causeOf(first) : {}),
       signal,
       services,
     });
   }
 }
 
-/** The surroundings of one try of a batch. A batch has no one cause, so what is sent from it starts a new correlation. */
-class EventsContext extends MessageContext implements BatchContext {
+/** What a route made of an event is not in the log, so it cannot be a cause. */
+const causeOf = (event: RoutedEvent): Pick<MessageContextInit, 'messageId' | 'isEvent' | 'metadata'> => ({
+  messageId: routingOf(event)?.sourceId ?? event.id,
+  isEvent: true,
+  metadata: event.metadata,
+});
+
+/** The surroundings of one try of a batch in a transaction. A batch has no one cause, so what is sent from it starts a new correlation. */
+class TransactionContext extends MessageContext implements BatchContext {
   constructor(
     readonly processor: string,
     readonly attempt: number,
@@ -74,7 +94,7 @@ export const eventContext = (
   return context;
 };
 
-/** The context of one try of a batch. */
+/** The context of one try of a batch in a transaction. */
 export const batchContext = (
   processor: string,
   attempt: number,
@@ -82,7 +102,21 @@ export const batchContext = (
   open: OpenScope,
 ): BatchContext & MessageContext => {
   const scope = new LazyScope(open);
-  const context = new EventsContext(processor, attempt, signal, scope);
+  const context = new TransactionContext(processor, attempt, signal, scope);
+  scope.belongTo(context);
+  return context;
+};
+
+/** The context of one try of a batch of events. */
+export const eventsContext = (
+  processor: string,
+  events: readonly RoutedEvent[],
+  attempt: number,
+  signal: AbortSignal,
+  open: OpenScope,
+): EventsContext => {
+  const scope = new LazyScope(open);
+  const context = new SeveralEventsContext(processor, events, attempt, signal, scope);
   scope.belongTo(context);
   return context;
 };

@@ -63,6 +63,7 @@ export class ProcessorRun implements Run {
       retry,
       counts,
       openScope: environment.services,
+      middleware: environment.middleware ?? [],
       signal: this.#aborting.signal,
       progress: (position) => this.#progress(position),
       fail: (cause) => this.#fail(cause),

@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/backend.js';
 import type { Clock } from '../clock.js';
+import type { HandlerMiddleware } from '../model/middleware.js';
 import type { Schema } from '../schema/schema.js';
 import type { Intake } from '../routing/intake.js';
 import type { OpenScope } from './message-scope.js';
@@ -13,6 +14,8 @@ export interface RunnerEnvironment {
   readonly clock: Clock;
   /** Makes the scope in which handlers of one message resolve their dependencies; called when one first asks. */
   readonly services: OpenScope;
+  /** What stands around each call of a handler, outside of the definition's own. Default: none. */
+  readonly middleware?: readonly HandlerMiddleware[] | undefined;
   /** Milliseconds that handlers get to finish what was delivered when the runner drains. Default: 10,000. */
   readonly graceMs?: number | undefined;
   /** Milliseconds that handlers get to heed their aborted signal before they are left behind. Default: 5,000. */

@@ -7,7 +7,7 @@ import { toError } from '../recovery/thrown.js';
 import type { Checkpointer } from './checkpointer.js';
 import type { Dispatcher, DispatcherHost, ReadBatch } from './dispatcher.js';
 import { Gate } from './gate.js';
-import { batchContext } from './message-scope.js';
+import { HandlerCalls } from './handler-calls.js';
 
 /** The tries that a part of a batch has behind it. */
 interface Tries {
@@ -27,6 +27,7 @@ export class TransactionDispatcher implements Dispatcher {
   readonly #host: DispatcherHost;
   readonly #delivery: TransactionDelivery;
   readonly #checkpointer: Checkpointer;
+  readonly #calls: HandlerCalls;
   readonly #gate = new Gate();
   #over = false;
   #inFlight = 0;
@@ -39,6 +40,7 @@ export class TransactionDispatcher implements Dispatcher {
   constructor(host: DispatcherHost, delivery: TransactionDelivery, checkpointer: Checkpointer) {
     this.#host = host;
     this.#delivery = delivery;
+    this.#calls = new HandlerCalls(host);
     this.#checkpointer = checkpointer;
   }
 
@@ -150,13 +152,12 @@ export class TransactionDispatcher implements Dispatcher {
   }
 
   async #commit({ events, position }: ReadBatch, attempt: number): Promise<void> {
-    const { backend, definition, signal, openScope } = this.#host;
+    const { backend, definition, signal } = this.#host;
     const move = this.#checkpointer.moveTo(position);
     let moved = false;
     try {
       await backend.transaction(async (tx) => {
-        const context = batchContext(definition.name, attempt, signal, openScope);
-        await context.run(() => this.#delivery.handle(events, tx, context));
+        await this.#calls.transaction(this.#delivery, events, tx, attempt);
         // A handler told to stop may have returned without having done its work.
         signal.throwIfAborted();
         await tx.checkpoints.move(move);

@@ -93,7 +93,7 @@ export const collector = (
 ): ProcessorDefinition['delivery'] =>
   mode === 'each'
     ? { mode, handle: (event) => void into.push(numberOf(event)) }
-    : { mode, handle: async (events) => void into.push(...events.map(numberOf)) };
+    : { mode, handle: async (events: readonly RecordedEvent[]) => void into.push(...events.map(numberOf)) };
 
 /** An upcaster of the first version of a type. */
 export const rawUpcaster = (

@@ -7,6 +7,7 @@ import type { RecordedEvent } from '../messages/event.js';
 import { memory } from '../backend/memory/memory.js';
 import { createApp } from '../app/create-app.js';
 import { Appender } from '../backend/appender.js';
+import { rawUpcaster } from '../testing/runner-rig.test-support.js';
 import { patternCorrelation, windowCorrelation } from './by-hand.js';
 import { Correlation, OnMatch, OnWindow } from './correlation.js';
 import { Correlations } from './correlations.js';
@@ -198,7 +199,7 @@ describe('a correlation refuses', () => {
       [() => windowCorrelation({ ...base, limits: { keys: 0 } }), 'limits.keys is 0'],
       [() => tumbling(0), 'must be 1 ms at least'],
       [() => sliding(10, 20), 'leave gaps'],
-      [() => sliding('1d', 1), 'more than 1000'],
+      [() => sliding('1d', 1), 'more than 100'],
       [() => count(0), 'whole number from 1'],
       [() => session(0.2), '1 ms at least'],
       [() => pattern('a').within(0), '1 ms at least'],
@@ -284,6 +285,37 @@ describe('what a correlation sees', () => {
     await correlating.batch(events.slice(0, 2));
     await correlating.batch(events.slice(2));
     expect(states).toEqual(Array.from({ length: 3 }, () => '1970-01-01T00:00:00.000Z'));
+  });
+
+  it('are events at their newest version, also those that waited since before it', async () => {
+    const definition = patternCorrelation({
+      name: 'upcast',
+      key: 'key',
+      time: timeOf,
+      lateness: 0,
+      pattern: pattern('a').followedBy('b').within(100),
+      emit: ({ events, recorded }) => ({
+        type: 'matched',
+        data: [events[0], recorded[0]?.schemaVersion, recorded[0]?.recordedAt],
+      }),
+    });
+    const backend = memory();
+    const before = await new Correlating(definition, backend).open();
+    const events = recordedOf([happening('k', 1, 1), happening('k', 2, 2, 'b')]);
+    await before.batch(events.slice(0, 1));
+    const upcast = (to: string, version: number) => ({
+      ...rawUpcaster('a', [to], ({ data }) => [{ type: to, version, data: { ...(data as object), n: 7 } }]),
+      to: [{ type: to, version }],
+    });
+    const after = await new Correlating(definition, backend).open();
+    after.schema.register(upcast('a', 2));
+    await after.batch(events.slice(1));
+    expect(await dataOf(after)).toEqual([[happening('k', 1, 7), 2, '1970-01-12T13:46:40.000Z']]);
+
+    const gone = await new Correlating({ ...definition }, memory()).open();
+    await gone.batch(events.slice(0, 1));
+    gone.schema.register(upcast('z', 1));
+    await expect(gone.batch(events.slice(1))).rejects.toThrow('no event of that type comes of it any more');
   });
 
   it('are the pieces of an event apart that an upcaster made of one', async () => {

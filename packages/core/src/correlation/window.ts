@@ -21,8 +21,8 @@ export interface Window<State = unknown> {
   readonly state: State;
 }
 
-/** A window may hold this many panes of a sliding window at most: each of them takes in each event. */
-const mostOverlaps = 1_000;
+/** How many sliding windows may be open at a time: each event is folded into all of them. */
+const mostOverlaps = 100;
 
 const span = (duration: Duration, what: string, place: string): number => {
   const value = milliseconds(duration, `${what} at ${place}`);
@@ -48,7 +48,7 @@ export const tumbling = (size: Duration): WindowSpec => {
  *
  * @param size length: milliseconds, or `'5m'`
  * @param every from the beginning of one to that of the next, at most `size`
- * @throws {ConfigurationError} a span below 1 ms, `every` above `size`, or more than 1,000 windows at a time
+ * @throws {ConfigurationError} a span below 1 ms, `every` above `size`, or more than 100 windows at a time
  */
 export const sliding = (size: Duration, every: Duration): WindowSpec => {
   const place = definedAt(sliding);

@@ -1,3 +1,5 @@
+import type { ClientGroups } from './persistent/client-groups.js';
+
 /** A place in the log, as the client has it. */
 export interface ClientPosition {
   readonly commit: bigint;
@@ -108,7 +110,7 @@ export interface ClientSubscribeOptions extends ClientCallOptions {
  * The part of a client of EventStoreDB that the backend uses. `EventStoreDBClient` of `@eventstore/db-client` has it, and so has
  * `KurrentDBClient` of `@kurrent/kurrentdb-client`.
  */
-export interface EventStoreDbClient {
+export interface EventStoreDbClient extends ClientGroups {
   /** Appends events, and says where the last of them stands; a wrong expected revision rejects. */
   appendToStream(
     stream: string,

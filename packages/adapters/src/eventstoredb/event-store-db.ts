@@ -3,6 +3,7 @@ import {
   ConfigurationError,
   type Backend,
   type Health,
+  type PersistentSubscriptions,
   type Transaction,
 } from '@tidemark/core';
 import { Connection } from './connection.js';
@@ -21,6 +22,7 @@ class EventStoreDbBackend implements Backend {
   readonly leases: Backend['leases'];
   readonly deadLetters: Backend['deadLetters'];
   readonly nodes: Backend['nodes'];
+  readonly persistentSubscriptions: PersistentSubscriptions;
   readonly #connection: Connection;
   readonly #state: Backend;
   /** The last of opening and closing, which happen one after the other. */
@@ -35,6 +37,7 @@ class EventStoreDbBackend implements Backend {
     this.#connection = new Connection(options);
     this.#state = state;
     this.events = new EventStoreDbEventStore(this.#connection, options);
+    this.persistentSubscriptions = this.events.groups;
     this.sql = state.sql;
     this.checkpoints = state.checkpoints;
     this.snapshots = state.snapshots;

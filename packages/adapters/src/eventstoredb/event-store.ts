@@ -32,6 +32,7 @@ import { EventRecords } from './event-records.js';
 import { KnownIds } from './known-ids.js';
 import { LogReads } from './log-reads.js';
 import type { EventStoreDbOptions } from './options.js';
+import { EventStoreDbGroups } from './persistent/groups.js';
 import { Pulse } from './pulse.js';
 import { serverFilter } from './server-filter.js';
 import { StreamReads } from './stream-reads.js';
@@ -42,6 +43,8 @@ import { EventStoreDbSubscription, type SubscriptionParts } from './subscription
 /** The event store of EventStoreDB. */
 export class EventStoreDbEventStore implements EventStore {
   readonly capabilities: StoreCapabilities;
+  /** The persistent subscriptions of the server. */
+  readonly groups: EventStoreDbGroups;
   readonly #connection: Connection;
   readonly #reads: StreamReads;
   readonly #log: LogReads;
@@ -92,6 +95,7 @@ export class EventStoreDbEventStore implements EventStore {
       codec,
       maxAppendBytes,
     );
+    this.groups = new EventStoreDbGroups(connection, records, this.#reads);
     this.#parts = { connection, records, log: this.#log, pulse: new Pulse(connection, this.#log) };
   }
 

@@ -5,6 +5,7 @@ import type { DeadLetterStore } from './dead-letters.js';
 import type { DocumentStore } from './documents.js';
 import type { LeaseStore } from './leases.js';
 import type { NodeStore } from './nodes.js';
+import type { PersistentSubscriptions } from './persistent-subscriptions.js';
 import type { SnapshotStore } from './snapshots.js';
 import type { TimerStore } from './timers.js';
 import type { Transaction } from './transaction.js';
@@ -24,6 +25,8 @@ export interface Backend {
   readonly leases: LeaseStore;
   readonly deadLetters: DeadLetterStore;
   readonly nodes: NodeStore;
+  /** Groups of competing consumers that the server manages. Left out by a store that has none. */
+  readonly persistentSubscriptions?: PersistentSubscriptions | undefined;
 
   /** True where transactions offer SQL: {@link Transaction.query}. */
   readonly sql: boolean;

@@ -1,5 +1,6 @@
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { Intake } from '../routing/intake.js';
+import { AcknowledgedSource } from './acknowledged-source.js';
 import { LogSource } from './log-source.js';
 import type { RunnerEnvironment } from './runner-environment.js';
 import type { Source, SourceHost } from './source.js';
@@ -10,4 +11,9 @@ export const createSource = (
   environment: RunnerEnvironment,
   intake: Intake,
   host: SourceHost,
-): Source => new LogSource(definition, environment, intake, host);
+): Source => {
+  const { source } = definition;
+  return source === undefined
+    ? new LogSource(definition, environment, intake, host)
+    : new AcknowledgedSource(source, environment, intake, host);
+};

@@ -35,7 +35,7 @@ const checkSource = (definition: ProcessorDefinition): void => {
   const { source, delivery, startFrom, checkpoint, role = 'processor', name, definedAt } = definition;
   if (source === undefined) return;
   const where = `${role} "${name}" (${definedAt}) consumes the persistent subscription "${source.group}"`;
-  if (delivery.mode !== 'each') {
+  if (delivery.mode === 'transaction') {
     throw new ConfigurationError(
       `${where}, which has no checkpoint that a transaction could store: deliver with mode 'each', or leave the source out.`,
     );

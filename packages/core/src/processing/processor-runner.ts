@@ -1,3 +1,4 @@
+import { UnsupportedError } from '../log/errors.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import {
   PositionWaiters,
@@ -138,8 +139,15 @@ export class ProcessorRunner {
     return this.#end('now');
   }
 
-  /** How many positions of the log lie behind the head, positions of other events included; 0 when nothing is. */
+  /**
+   * How many positions of the log lie behind the head, positions of other events included; 0 when nothing is. Of a persistent
+   * subscription it is what the server's checkpoint of the whole group is behind: see {@link GroupInfo}.
+   */
   async lag(): Promise<bigint> {
+    const { source } = this.definition;
+    if (source !== undefined) {
+      return (await this.#environment.backend.persistentSubscriptions?.info(source))?.lag ?? 0n;
+    }
     const head = await this.#environment.backend.events.head();
     const position =
       this.#run?.position ??
@@ -151,12 +159,19 @@ export class ProcessorRunner {
   /**
    * Waits until everything up to and including the position is handled.
    *
+   * @throws {UnsupportedError} its source has no positions
    * @throws {WaitTimeoutError} it was not in time
    * @throws {ProcessorFailedError} it has failed, or fails meanwhile
    * @throws the signal's reason, when it is aborted
    */
   async waitFor(position: bigint, options: PositionWaitOptions = {}): Promise<void> {
     const { timeoutMs = defaultWaitMs, signal } = options;
+    if (this.definition.source !== undefined) {
+      throw new UnsupportedError(
+        `${this.#role} "${this.definition.name}" consumes a persistent subscription, whose events have no position up to which all ` +
+          'are handled: wait for what the handler does instead.',
+      );
+    }
     const reached = this.#run?.position;
     if (reached !== undefined && reached >= position) return;
     if (this.#state === 'failed' && this.#failure !== undefined) throw this.#failedError(this.#failure);

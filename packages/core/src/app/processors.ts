@@ -66,8 +66,17 @@ export class Processors implements ReadonlyMap<string, ProcessorRunner> {
     const { state } = this.#sequence;
     if (state === 'stopping')
       throw new NotRunningError('The application is stopping: it takes no more processors.');
-    if (state !== 'stopped') for (const message of definition.messages) this.#registry.schema.learn(message);
-    this.#registry.register(definition);
+    if (state !== 'stopped') {
+      const { messages, routes = [] } = definition;
+      const mentioned = [...messages, ...routes.flatMap(({ match }) => match.messages)];
+      for (const message of mentioned) this.#registry.schema.learn(message);
+    }
+    try {
+      this.#registry.register(definition);
+    } catch (error) {
+      if (!this.has(definition.name)) this.#registry.removeProcessor(definition.name);
+      throw error;
+    }
     const runner = this.#registry.processors.get(definition.name);
     if (runner === undefined) throw new ConfigurationError(`Processor "${definition.name}" has no runner.`);
     if (state === 'stopped') return runner;

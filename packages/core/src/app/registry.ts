@@ -137,6 +137,9 @@ export class Registry implements Composition {
 
   /** Takes out a processor that was registered as such: its runner must have stopped. */
   removeProcessor(name: string): void {
+    const handler = this.#processors.get(name)?.definition.handler;
+    // It may be why the processor is taken out: that it cannot be made.
+    if (handler !== undefined) this.#singletons.delete(tokenOf(handler.class));
     this.#definitions.delete(`processor ${name}`);
     this.#processors.delete(name);
     this.#table.forget(name);

@@ -93,8 +93,10 @@ const derivedFrom = (
 const asDerived = (route: Route, part: string, source: RecordedEvent, made: object): DerivedEvent => {
   const prototype: unknown = Object.getPrototypeOf(made);
   if (prototype !== Object.prototype && prototype !== null) {
-    const where = `"${part}" of route "${route.name}" (${route.definedAt})`;
-    return { type: messageDefinitionOf(made.constructor as Class, 'event', where).name, data: made };
+    const type = call(route, part, source, () =>
+      messageDefinitionOf(made.constructor as Class, 'event', `"${part}" of route "${route.name}"`),
+    );
+    return { type: type.name, data: made };
   }
   const stray = Object.keys(made).find((key) => key !== 'type' && key !== 'data' && key !== 'metadata');
   if (stray !== undefined) {

@@ -170,7 +170,12 @@ export class RoutingTable {
         finished,
       }),
     );
-    for (const route of routes) this.add(route, undefined, name);
+    try {
+      for (const route of routes) this.add(route, undefined, name);
+    } catch (error) {
+      this.forget(name);
+      throw error;
+    }
     this.#changed();
     return intake;
   }

@@ -290,6 +290,21 @@ export { Locks, LockTimeoutError, type Lock, type LockOptions } from './cluster/
 export { mergePolicies, policyIn, type HandlerPolicy, type Priority } from './model/handler-policy.js';
 export { Policy, handlerPolicies } from './model/policy.js';
 
+// Batches, middleware and lifecycle of handlers
+export type { BatchHandler, BatchOptions, EventsContext } from './model/batch-handler.js';
+export type { BatchDelivery } from './model/processor-definition.js';
+export type {
+  BatchCall,
+  EventCall,
+  HandlerCall,
+  HandlerMiddleware,
+  TransactionCall,
+} from './model/middleware.js';
+export { MiddlewareError } from './processing/middleware-chain.js';
+export { OnBatch } from './model/on-batch.js';
+export { OnLifecycle } from './model/on-lifecycle.js';
+export type { ProcessorChange, ProcessorChangeKind } from './observation/processor-change.js';
+
 // Correlation: windows and patterns over events that share a key
 export { Correlation, OnLate, OnMatch, OnWindow } from './correlation/correlation.js';
 export type { PatternClassOptions, WindowClassOptions } from './correlation/correlation.js';
@@ -331,3 +346,20 @@ export type {
   LiveSubscriptionOptions,
 } from './routing/live-subscription.js';
 export { Processors } from './app/processors.js';
+
+// Competing consumers that the server manages
+export {
+  persistentSubscription,
+  type ConsumerStrategy,
+  type GroupFilter,
+  type PersistentSubscriptionOptions,
+  type PersistentSubscriptionSource,
+} from './model/persistent-subscription.js';
+export type {
+  GroupConsumer,
+  GroupDelivery,
+  GroupInfo,
+  ParkedEntry,
+  PersistentSubscriptions,
+} from './backend/persistent-subscriptions.js';
+export type { ConsumerGroup, ParkedOptions } from './app/consumer-group.js';

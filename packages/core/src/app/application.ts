@@ -11,6 +11,7 @@ import { InvalidArgumentError } from '../log/errors.js';
 import type { AggregateDefinition } from '../model/aggregate-definition.js';
 import type { Class, Definition } from '../model/definition.js';
 import { definitionsOf } from '../model/definitions-of.js';
+import type { ProcessorChange } from '../observation/processor-change.js';
 import type { Problems } from '../observation/problems.js';
 import type { ProcessorRunner } from '../processing/processor-runner.js';
 import type { OpenScope } from '../processing/message-scope.js';
@@ -22,6 +23,7 @@ import {
   type LiveSubscriptionOptions,
 } from '../routing/live-subscription.js';
 import type { Routes } from '../routing/routes.js';
+import { ConsumerGroup } from './consumer-group.js';
 import { combineHealth, type ApplicationHealth, type Health } from './health.js';
 import type { NodePresence } from './node-presence.js';
 import { Processors } from './processors.js';
@@ -131,7 +133,8 @@ export class Application implements AsyncDisposable {
 
   /**
    * Waits until processors have handled everything up to a position, or all that a command brought about directly:
-   * then their read models show it. A command without events needs no waiting.
+   * then their read models show it. A command without events needs no waiting. Processors on a persistent subscription have no
+   * positions: they are left out, and refused by name.
    *
    * @throws {InvalidArgumentError} a processor of that name is not registered
    * @throws when the time is up, or a processor has failed
@@ -142,6 +145,20 @@ export class Application implements AsyncDisposable {
     if (position === undefined) return;
     const { timeoutMs } = options;
     await Promise.all(runners.map((runner) => runner.waitFor(position, { timeoutMs })));
+  }
+
+  /**
+   * The server's side of a processor on a persistent subscription: how its group is doing, what is parked, and having it delivered
+   * again.
+   *
+   * @throws {InvalidArgumentError} a processor of that name is not registered, or follows the log
+   */
+  consumerGroup(processor: string): ConsumerGroup {
+    const { source } = this.#runnersNamed([processor])[0]?.definition ?? {};
+    if (source === undefined) {
+      throw new InvalidArgumentError('processor', `names "${processor}", which follows the log by itself.`);
+    }
+    return new ConsumerGroup(this.#registry.backend, source);
   }
 
   /**
@@ -165,6 +182,16 @@ export class Application implements AsyncDisposable {
       return Promise.reject(new NotRunningError(`The application is ${state}: start it before subscribing.`));
     }
     return this.#subscriptions.open(match, handler, options);
+  }
+
+  /**
+   * Calls back when a processor, projection or saga has started, caught up, was paused, has failed, and so on. Nothing waits for the
+   * listener; what it throws is reported as a problem and changes nothing.
+   *
+   * @returns ends it
+   */
+  onProcessorChange(listener: (change: ProcessorChange) => unknown): () => void {
+    return this.#registry.watch.onChange(listener);
   }
 
   /**
@@ -260,7 +287,10 @@ export class Application implements AsyncDisposable {
   }
 
   #runnersNamed(names: readonly string[] | undefined): readonly ProcessorRunner[] {
-    if (names === undefined) return [...this.processors.values()];
+    if (names === undefined) {
+      // One without positions cannot be waited for.
+      return [...this.processors.values()].filter(({ definition }) => definition.source === undefined);
+    }
     return names.map((name) => {
       const runner = this.processors.get(name);
       if (runner !== undefined) return runner;

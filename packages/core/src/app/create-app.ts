@@ -10,6 +10,7 @@ import { createCommandBus } from '../commands/create-command-bus.js';
 import { ConfigurationError } from '../error.js';
 import type { Class, Definition } from '../model/definition.js';
 import { definitionsOf } from '../model/definitions-of.js';
+import type { HandlerMiddleware } from '../model/middleware.js';
 import { Problems, type Problem } from '../observation/problems.js';
 import type { Route } from '../routing/route.js';
 import { Routes } from '../routing/routes.js';
@@ -19,6 +20,7 @@ import { Schema } from '../schema/schema.js';
 import { Application } from './application.js';
 import { MessageServices, type MessageBindings } from './message-services.js';
 import { NodePresence, type NodeOptions } from './node-presence.js';
+import { ProcessorWatch } from './processor-watch.js';
 import { Registry } from './registry.js';
 
 /** What `createApp` puts an application together from. */
@@ -42,6 +44,8 @@ export interface AppOptions {
   readonly clock?: Clock | undefined;
   /** What every command passes, the outermost first. Default: none. */
   readonly middleware?: readonly CommandMiddleware[] | undefined;
+  /** What every call of a handler of a processor, projection or saga passes, the outermost first. Default: none. */
+  readonly eventMiddleware?: readonly HandlerMiddleware[] | undefined;
   /** Most aggregates kept in memory between commands; 0 for none. Default: 1,000. */
   readonly cachedAggregates?: number | undefined;
   /** Most tries at one command when others keep writing to the same aggregate. Default: 10. */
@@ -109,6 +113,8 @@ export const createApp = (options: AppOptions): Application => {
     clock,
     services: messageServices,
     table,
+    watch: new ProcessorWatch(messageServices, problems),
+    middleware: options.eventMiddleware ?? [],
     drainMs,
   });
   const presence = new NodePresence(backend, clock, options.node ?? {});

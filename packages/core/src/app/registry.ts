@@ -8,6 +8,7 @@ import type { AggregateDefinition, CommandHandlerDefinition } from '../model/agg
 import type { Class, Definition } from '../model/definition.js';
 import { tokenOf, type HandlerClass } from '../model/handler-class.js';
 import type { MessageDefinition } from '../model/message-definition.js';
+import type { HandlerMiddleware } from '../model/middleware.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { UpcasterDefinition } from '../model/upcaster-definition.js';
 import { ProcessorRunner } from '../processing/processor-runner.js';
@@ -16,6 +17,7 @@ import { DuplicateNameError } from '../schema/errors.js';
 import type { Schema } from '../schema/schema.js';
 import type { Composition, InstallableDefinition, Lifecycle } from './composition.js';
 import type { MessageServices } from './message-services.js';
+import type { ProcessorWatch } from './processor-watch.js';
 
 export interface RegistryParts {
   readonly backend: Backend;
@@ -27,6 +29,9 @@ export interface RegistryParts {
   readonly services: MessageServices;
   /** The routes of the application. */
   readonly table: RoutingTable;
+  readonly watch: ProcessorWatch;
+  /** What stands around each call of a handler of processors. */
+  readonly middleware: readonly HandlerMiddleware[];
   /** Milliseconds that handlers of processors get to finish what was delivered when the application stops. */
   readonly drainMs: number;
 }
@@ -48,6 +53,8 @@ export class Registry implements Composition {
   readonly clock: Clock;
   readonly #services: MessageServices;
   readonly #table: RoutingTable;
+  readonly watch: ProcessorWatch;
+  readonly #middleware: readonly HandlerMiddleware[];
   readonly #drainMs: number;
   readonly #definitions = new Map<string, Definition>();
   readonly #processors = new Map<string, ProcessorRunner>();
@@ -63,6 +70,8 @@ export class Registry implements Composition {
     clock,
     services,
     table,
+    watch,
+    middleware,
     drainMs,
   }: RegistryParts) {
     this.backend = backend;
@@ -73,6 +82,8 @@ export class Registry implements Composition {
     this.clock = clock;
     this.#services = services;
     this.#table = table;
+    this.watch = watch;
+    this.#middleware = middleware;
     this.#drainMs = drainMs;
   }
 
@@ -129,8 +140,10 @@ export class Registry implements Composition {
       schema: this.schema,
       clock: this.clock,
       services: (context) => this.#services.scope(context),
+      middleware: this.#middleware,
       graceMs: this.#drainMs,
     });
+    this.watch.watch(runner);
     this.#processors.set(definition.name, runner);
     return runner;
   }

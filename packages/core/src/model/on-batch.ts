@@ -11,11 +11,6 @@ import {
   type MessageReference,
 } from './handled-messages.js';
 
-/** A method with `@OnBatch`. */
-export interface BatchMethod extends MessageHandler {
-  readonly options: BatchOptions;
-}
-
 const handlers = new MarkKind<HandledMessages>('@OnBatch');
 const options = new MarkKind<BatchOptions>('@OnBatch');
 
@@ -59,10 +54,9 @@ const isOptions = (parameter: MessageReference | TypePattern | BatchOptions): pa
   typeof parameter === 'object' && !(parameter instanceof TypePattern);
 
 /** The `@OnBatch` handlers of a class. */
-export const batchMethods = (type: Class): readonly BatchMethod[] => {
-  const how = new Map(options.of(type).map((mark) => [mark.member, mark.options]));
-  return messageHandlers(type, handlers, 'event', true).map((handler) => ({
-    ...handler,
-    options: how.get(handler.method) ?? {},
-  }));
-};
+export const batchMethods = (type: Class): readonly MessageHandler[] =>
+  messageHandlers(type, handlers, 'event', true);
+
+/** How they want their batches, by the name of the method. */
+export const batchOptions = (type: Class): ReadonlyMap<string, BatchOptions> =>
+  new Map(options.of(type).map((mark) => [mark.member, mark.options]));

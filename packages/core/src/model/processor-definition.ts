@@ -1,9 +1,10 @@
 import type { Transaction } from '../backend/transaction.js';
 import type { EventFilter } from '../log/filter.js';
 import type { RecordedEvent } from '../messages/event.js';
-import type { MessageContext } from '../messages/context.js';
+import type { MessageContext, ServiceScope } from '../messages/context.js';
 import type { Route } from '../routing/route.js';
 import type { TypePattern } from '../routing/type-pattern.js';
+import type { ProcessorChange } from '../observation/processor-change.js';
 import type { BatchHandler } from './batch-handler.js';
 import type { Definition } from './definition.js';
 import type { HandlerPolicy } from './handler-policy.js';
@@ -140,6 +141,10 @@ export interface ProcessorDefinition extends Definition {
   readonly delivery: EachDelivery | BatchDelivery | TransactionDelivery;
   /** What stands around each call of a handler, the outermost first; inside of the application's. Default: none. */
   readonly middleware?: readonly HandlerMiddleware[] | undefined;
+  /**
+   * Called when it has started, caught up, and so on, in an application. Nothing waits for it; what it throws is reported as a problem.
+   */
+  onLifecycle?(change: ProcessorChange, services: ServiceScope): unknown;
   /**
    * The name that the checkpoint is kept under, asked anew at each start of the runner: generations of one read model
    * each have their own. Default: the definition's name.

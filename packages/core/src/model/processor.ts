@@ -6,6 +6,7 @@ import type { Route } from '../routing/route.js';
 import { routingOf } from '../routing/routed-event.js';
 import type { TypePattern } from '../routing/type-pattern.js';
 import { attachDefinition } from './attached.js';
+import type { BatchHandler } from './batch-handler.js';
 import { checkName } from './check-name.js';
 import { MarkKind } from './class-marks.js';
 import { definedAt } from './defined-at.js';
@@ -18,15 +19,24 @@ import {
   type MessageReference,
 } from './handled-messages.js';
 import { HandlerMethods } from './handler-methods.js';
+import { lifecycleOf } from './on-lifecycle.js';
 import { makeInjectable, tokenOf, type HandlerClass } from './handler-class.js';
 import { mergePolicies, policyIn, type HandlerPolicy } from './handler-policy.js';
+import type { PersistentSubscriptionSource } from './persistent-subscription.js';
+import type { HandlerMiddleware } from './middleware.js';
+import { batchMethods, batchOptions } from './on-batch.js';
 import { handlerPolicies } from './policy.js';
-import type { ProcessorDefinition, RetryPolicy } from './processor-definition.js';
+import type { EachDelivery, ProcessorDefinition, RetryPolicy } from './processor-definition.js';
 
 /** What `@Processor` says of a processor: its name, how it goes through the log, and what holds for all of its handlers. */
 export interface ProcessorOptions extends HandlerPolicy {
   /** Stable, explicit name: its checkpoint is stored under it. */
   readonly name: string;
+  /**
+   * Where its events come from: {@link persistentSubscription}, where the store has it. Default: the log, from a checkpoint on. It goes
+   * with neither `startFrom`, which it says itself, nor a checkpoint.
+   */
+  readonly source?: PersistentSubscriptionSource | undefined;
   /** Where to start without a checkpoint. Default: `beginning`. */
   readonly startFrom?: 'beginning' | 'end' | undefined;
   /** How many events are worked on at the same time. Default: 16. */
@@ -49,6 +59,8 @@ export interface ProcessorOptions extends HandlerPolicy {
   readonly routed?: boolean | undefined;
   /** Routes of its own, without a `to`: the first that matches sends it the event. Default: none. */
   readonly routes?: readonly Route[] | undefined;
+  /** What stands around each call of a handler, the outermost first; inside of the application's. Default: none. */
+  readonly middleware?: readonly HandlerMiddleware[] | undefined;
   /** One instance for the application, or one for each event. Default: `singleton`. */
   readonly scope?: HandlerClass['scope'] | undefined;
 }
@@ -87,21 +99,22 @@ export const eventHandlers = (type: Class): readonly MessageHandler[] =>
   messageHandlers(type, handlers, 'event');
 
 const build = (type: Class, options: ProcessorOptions, place: string): ProcessorDefinition => {
-  const on = messageHandlers(type, handlers, 'event', true);
+  const single = messageHandlers(type, handlers, 'event', true);
+  const batched = batchMethods(type);
+  const on = [...single, ...batched];
   if (on.length === 0) {
     throw new ConfigurationError(
-      `${type.name} (@Processor at ${place}) handles nothing: add @On() to a method of it.`,
+      `${type.name} (@Processor at ${place}) handles nothing: add @On() or @OnBatch() to a method of it.`,
     );
   }
+  refuseBoth(type, single, batched);
   makeInjectable(type);
-  const token = tokenOf(type);
   const methods = new HandlerMethods(on);
   const patterns = on.flatMap((handler) => handler.patterns);
   const policy = policyIn(options);
   const policies = policiesByMethod(type, on, policy);
-  const { name, startFrom, concurrency, keyConcurrency, key, retry, batchSize, readAhead } = options;
-  const { filter, scope = 'singleton' } = options;
-  const { routes, routed = routes !== undefined } = options;
+  const { name, source, startFrom, retry, batchSize, readAhead, filter, middleware } = options;
+  const { routes, routed = routes !== undefined, scope = 'singleton' } = options;
   const routedMessages = routes?.flatMap(({ match }) => match.messages) ?? [];
   return {
     kind: 'processor',
@@ -112,6 +125,7 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
     ...(routed ? { routed } : {}),
     ...(routes === undefined ? {} : { routes }),
     filter,
+    ...(source === undefined ? {} : { source }),
     startFrom,
     batchSize,
     readAhead,
@@ -123,20 +137,62 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
     handlerOf: (event) => methods.of(event.type) ?? name,
     messages: [...new Set([...on.flatMap(({ messages }) => messages), ...routedMessages])],
     handler: { class: type, scope },
-    delivery: {
-      mode: 'each',
-      concurrency,
-      keyConcurrency,
-      ...(key === undefined ? {} : { key }),
-      handle(event, context) {
-        const method = methods.of(event.type);
-        if (method === undefined) {
-          const routing = routingOf(event);
-          if (routing === undefined) return undefined;
-          throw new UnhandledEventError(name, event.type, routing.route);
-        }
-        return callMethod(context.services.get(token), method, [event.data, context]);
+    delivery: deliveryTo(type, methods, batched, options),
+    middleware,
+    ...lifecycleOf(type),
+  };
+};
+
+/** @throws {ConfigurationError} an event is named for a single handler and for one of batches */
+const refuseBoth = (
+  type: Class,
+  single: readonly MessageHandler[],
+  batched: readonly MessageHandler[],
+): void => {
+  for (const { method, types, definedAt: place } of batched) {
+    const other = single.find((handler) => handler.types.some((name) => types.includes(name)));
+    if (other === undefined) continue;
+    throw new ConfigurationError(
+      `${type.name} handles an event twice: on ${other.method} (@On at ${other.definedAt}) and on ${method} (@OnBatch at ${place}). ` +
+        'Keep one handler for it.',
+    );
+  }
+};
+
+const deliveryTo = (
+  type: Class,
+  methods: HandlerMethods,
+  batched: readonly MessageHandler[],
+  { name, concurrency, keyConcurrency, key }: ProcessorOptions,
+): EachDelivery => {
+  const token = tokenOf(type);
+  const optionsOf = batchOptions(type);
+  const batches = new Map<string | undefined, BatchHandler>(
+    batched.map(({ method }) => [
+      method,
+      {
+        ...optionsOf.get(method),
+        handle: (events, context) =>
+          callMethod(context.services.get(token), method, [events.map(({ data }) => data), context]),
       },
+    ]),
+  );
+  return {
+    mode: 'each',
+    concurrency,
+    keyConcurrency,
+    ...(key === undefined ? {} : { key }),
+    ...(batches.size === 0
+      ? {}
+      : { batches: [...batches.values()], batchOf: (event) => batches.get(methods.of(event.type)) }),
+    handle(event, context) {
+      const method = methods.of(event.type);
+      if (method === undefined) {
+        const routing = routingOf(event);
+        if (routing === undefined) return undefined;
+        throw new UnhandledEventError(name, event.type, routing.route);
+      }
+      return callMethod(context.services.get(token), method, [event.data, context]);
     },
   };
 };

@@ -152,7 +152,7 @@ export class TransactionDispatcher implements Dispatcher {
   }
 
   async #commit({ events, position }: ReadBatch, attempt: number): Promise<void> {
-    const { backend, definition, signal } = this.#host;
+    const { backend, signal } = this.#host;
     const move = this.#checkpointer.moveTo(position);
     let moved = false;
     try {

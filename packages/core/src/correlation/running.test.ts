@@ -292,4 +292,70 @@ describe('a correlation in an application', () => {
     await handled(app, backend);
     expect((await derivedIn(backend)).map(({ data }) => data)).toEqual([1]);
   });
+
+  it('closes more keys than one batch can, though nothing else happens', async () => {
+    const closing = windowCorrelation({
+      name: 'crowd',
+      key: 'topic',
+      events: [ClaimMade],
+      window: tumbling('1s'),
+      stream: (key) => `crowd-${key.length}`,
+      emit: ({ key }) => ({ type: 'closed', data: key }),
+    });
+    await using world = await testApp({ register: [closing] });
+    const { app, backend, clock } = world;
+    const topics = Array.from({ length: 4_500 }, (_, index) => `t${index}`);
+    await backend.events.append(
+      'claims',
+      topics.map((topic) => ({ type: 'claim.made', data: { claim: 'x', topic } })),
+    );
+    await handled(app, backend);
+    expect(await app.get(Correlations).status('crowd')).toMatchObject({ openKeys: 4_500 });
+    for (let turn = 0; turn < 60; turn += 1) {
+      await clock.advance(50);
+      await handled(app, backend);
+    }
+    expect(await app.get(Correlations).status('crowd')).toMatchObject({ openKeys: 0, completed: 4_500 });
+    const found = await Promise.all([2, 3, 4, 5].map((length) => eventsOf(backend, `crowd-${length}`)));
+    const closed = found.flat().map(({ data }) => data);
+    expect(closed).toHaveLength(topics.length);
+    expect(new Set(closed)).toEqual(new Set(topics));
+  });
+
+  it('calls what is given for late events, also by hand', async () => {
+    const time = ({ data }: RecordedEvent): number => (data as { readonly at: number }).at;
+    const late = (_: unknown, { type, data }: RecordedEvent) => ({ type: `late ${type}`, data });
+    const register = [
+      windowCorrelation({
+        name: 'windows',
+        key: 'topic',
+        events: [ClaimMade],
+        window: session(10),
+        time,
+        lateness: 5,
+        emit: () => undefined,
+        late,
+      }),
+      patternCorrelation({
+        name: 'patterns',
+        key: 'topic',
+        pattern: pattern(ClaimMade).followedBy('claim.made').within(10),
+        time,
+        lateness: 5,
+        emit: () => undefined,
+        late,
+      }),
+    ];
+    await using world = await testApp({ register });
+    const { app, backend } = world;
+    const at = (moment: number) => ({ type: 'claim.made', data: { claim: 'x', topic: 't', at: moment } });
+    await backend.events.append('claims', [at(100), at(95), at(94)]);
+    await handled(app, backend);
+    for (const name of ['windows', 'patterns']) {
+      expect(await eventsOf(backend, `correlation:${name}-t`)).toMatchObject([
+        { type: 'late claim.made', data: { at: 94 } },
+      ]);
+      expect(await app.get(Correlations).status(name)).toMatchObject({ late: 1, watermark: new Date(95) });
+    }
+  });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { memory } from '../backend/memory/memory.js';
 import type { RecordedEvent } from '../messages/event.js';
+import { priorities } from '../model/handler-policy.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import { appendNumbers, numberOf, rigRunner, until } from '../testing/runner-rig.test-support.js';
 
@@ -16,12 +17,14 @@ const load = fc.record({
   events: fc.array(
     fc.record({
       stream: fc.constantFrom('a', 'b', 'c', 'd'),
+      priority: fc.constantFrom(...priorities),
       tries: fc.array(fc.record({ turns: fc.nat({ max: 4 }), fails: fc.boolean() }), { maxLength: 5 }),
     }),
     { minLength: 1, maxLength: 40 },
   ),
   concurrency: fc.integer({ min: 1, max: 5 }),
   batchSize: fc.integer({ min: 1, max: 12 }),
+  readAhead: fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined }),
   /** After how many turns what is done to the runner. */
   disturbances: fc.array(
     fc.record({
@@ -32,10 +35,10 @@ const load = fc.record({
   ),
 });
 
-describe('A processor under random loads, failures and restarts', () => {
+describe('A processor under random loads, priorities, failures and restarts', () => {
   it('keeps the order per key, loses nothing, and never checkpoints what was not handled', async () => {
     await fc.assert(
-      fc.asyncProperty(load, async ({ events, concurrency, batchSize, disturbances }) => {
+      fc.asyncProperty(load, async ({ events, concurrency, batchSize, readAhead, disturbances }) => {
         const backend = memory();
         for (const [number, { stream }] of events.entries()) await appendNumbers(backend, stream, [number]);
         const tries = new Map<number, number>();
@@ -85,6 +88,8 @@ describe('A processor under random loads, failures and restarts', () => {
           let alive = true;
           const { runner } = rigRunner(backend, {
             batchSize,
+            readAhead,
+            policy: { priority: (event) => events[numberOf(event)]?.priority ?? 'normal' },
             retry: { attempts: 3, initialDelayMs: 0, maxDelayMs: 0 },
             delivery: deliveryOf(() => alive),
           });

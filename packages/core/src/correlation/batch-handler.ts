@@ -108,12 +108,22 @@ export class BatchHandler<State, Result> {
       return;
     }
     const streams = [...byStream.values()].values();
+    let isFailing = false;
     // Each emission by itself: where batches end is chance, and only the very same append is recognised when it is repeated.
     const work = async (): Promise<void> => {
-      for (const those of streams)
-        for (const { stream, events } of those) await appends.append(stream, events);
+      for (const those of streams) {
+        for (const { stream, events } of those) {
+          if (isFailing) return;
+          await appends.append(stream, events).catch((error: unknown) => {
+            isFailing = true;
+            throw error;
+          });
+        }
+      }
     };
-    await Promise.all(Array.from({ length: appendsAtOnce }, work));
+    // Not before all have ended: the batch is tried again, and must not meet with its own appends.
+    const ends = await Promise.allSettled(Array.from({ length: appendsAtOnce }, work));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   #checkShape({ shape }: Progress): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConfigurationError } from '../error.js';
+import { StoreUnavailableError } from '../log/errors.js';
 import { definitionsOf } from '../model/definitions-of.js';
 import { Event } from '../model/message-decorators.js';
 import { On } from '../model/processor.js';
@@ -7,7 +8,7 @@ import type { RecordedEvent } from '../messages/event.js';
 import { memory } from '../backend/memory/memory.js';
 import { createApp } from '../app/create-app.js';
 import { Appender } from '../backend/appender.js';
-import { rawUpcaster } from '../testing/runner-rig.test-support.js';
+import { backendWith, rawUpcaster } from '../testing/runner-rig.test-support.js';
 import { patternCorrelation, windowCorrelation } from './by-hand.js';
 import { Correlation, OnMatch, OnWindow } from './correlation.js';
 import { Correlations } from './correlations.js';
@@ -368,4 +369,54 @@ describe('events that are derived', () => {
     expect(heard).toEqual(['one heard']);
     expect(await backend.events.head()).toBe(2n);
   });
+
+  it('are appended before the state is stored where appends join no transaction, the same again after a failure', async () => {
+    const store = memory();
+    let failures = 0;
+    const backend = backendWith(
+      {
+        events: new Proxy(store.events, {
+          get(events, name) {
+            if (name === 'capabilities') return { ...events.capabilities, transactionalAppend: false };
+            if (name !== 'append') {
+              const value: unknown = Reflect.get(events, name);
+              return typeof value === 'function' ? value.bind(events) : value;
+            }
+            return async (...parameters: Parameters<typeof events.append>) => {
+              if (parameters[0].endsWith('-l') && failures++ === 0) throw new StoreUnavailableError('away');
+              return elsewhere.events.append(...parameters);
+            };
+          },
+        }),
+      },
+      store,
+    );
+    // Its transactions must not wait for the appends within them.
+    const elsewhere = memory();
+    await elsewhere.open();
+    const correlating = await new Correlating(counting(), backend).open();
+    const events = recordedOf([
+      happening('k', 1),
+      happening('l', 1),
+      happening('k', 15),
+      happening('l', 15),
+      happening('k', 25),
+    ]);
+    await expect(correlating.batch(events)).rejects.toThrow('away');
+    await correlating.batch(events.slice(0, 3));
+    await correlating.batch(events.slice(3));
+    const derived: RecordedEvent[] = [];
+    for await (const batch of elsewhere.events.readAll()) derived.push(...batch);
+    expect(derived.map(({ data }) => JSON.stringify(data)).toSorted(byText)).toEqual(
+      [
+        ['k', 1],
+        ['k', 1],
+        ['l', 1],
+        ['l', 1],
+      ].map((data) => JSON.stringify(data)),
+    );
+    expect(failures).toBeGreaterThan(1);
+  });
 });
+
+const byText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));

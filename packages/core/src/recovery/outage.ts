@@ -10,9 +10,13 @@ const mostCauses = 10;
  */
 export const isOutage = (error: unknown): boolean => {
   let found = error;
-  for (let depth = 0; depth < mostCauses && found instanceof Error; depth++) {
-    if (found instanceof StoreUnavailableError) return true;
-    found = found.cause;
+  try {
+    for (let depth = 0; depth < mostCauses && found instanceof Error; depth++) {
+      if (found instanceof StoreUnavailableError) return true;
+      found = found.cause;
+    }
+  } catch {
+    // What throws when it is looked at is none of our errors.
   }
   return false;
 };

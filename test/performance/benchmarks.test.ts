@@ -9,6 +9,8 @@ describe('the benchmarks', () => {
       'read',
       'process',
       'dispatch',
+      'engine',
+      'routing',
       'correlation',
       'live',
       'ordering',
@@ -20,11 +22,11 @@ describe('the benchmarks', () => {
 
   it('say which there are when asked for another', () => {
     expect(() => benchmarkNamed('apend')).toThrow(
-      'There is no benchmark "apend". There are: append, read, process, dispatch, correlation, live, ordering, redis, memory.',
+      'There is no benchmark "apend". There are: append, read, process, dispatch, engine, routing, correlation, live, ordering, redis, memory.',
     );
   });
 
-  it.each(['append', 'read', 'process', 'dispatch'])(
+  it.each(['append', 'read', 'process', 'dispatch', 'engine', 'routing'])(
     'have a run of each side for each case: %s',
     async (name) => {
       // The last group of each is in memory.

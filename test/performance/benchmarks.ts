@@ -1,6 +1,7 @@
 import { append } from './append.js';
 import { correlation } from './correlation.js';
 import { dispatch } from './dispatch.js';
+import { engine } from './engine.js';
 import type { Benchmark } from './harness.js';
 import { live } from './live.js';
 import { memory } from './memory.js';
@@ -8,12 +9,15 @@ import { ordering } from './ordering.js';
 import { processing } from './processing.js';
 import { read } from './read.js';
 import { redis } from './redis.js';
+import { routing } from './routing.js';
 
 const benchmarks: ReadonlyMap<string, Benchmark> = new Map([
   ['append', append],
   ['read', read],
   ['process', processing],
   ['dispatch', dispatch],
+  ['engine', engine],
+  ['routing', routing],
   ['correlation', correlation],
   ['live', live],
   ['ordering', ordering],

@@ -16,7 +16,7 @@ class OrderShipped {
 }
 
 const matches = (match: Match, event: RecordedEvent): boolean =>
-  compileMatch(match, 'It').forType(event.type)?.(event) ?? false;
+  compileMatch(match, 'It').narrow(event.type, event.metadata.agentId)?.(event) ?? false;
 
 describe('a match', () => {
   const event = eventAt(1n, {

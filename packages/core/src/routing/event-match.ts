@@ -44,13 +44,19 @@ export type Match<Data = unknown> =
   | EventMatch<Data>
   | readonly (TypeReference<Data> | EventMatch<Data>)[];
 
-/** Tells of an event, whose type has matched, whether the rest does. */
+/** Tells of an event, whose type and agent have matched, whether the rest does. */
 export type EventTest = (event: RecordedEvent) => boolean;
 
 /** A match, ready to be asked. */
 export interface CompiledMatch {
-  /** What else must hold of events of the type; `undefined` if none of them is meant. */
-  forType(type: string): EventTest | undefined;
+  /**
+   * What else must hold of events of the type and the agent; `undefined` if none of them is meant.
+   *
+   * @param agent `metadata.agentId`, whatever it is
+   */
+  narrow(type: string, agent: unknown): EventTest | undefined;
+  /** True if it makes a difference which agent acted. */
+  readonly asksAgent: boolean;
   /** What a store can check of it. */
   readonly pushed: PushedFilter;
   /** Definitions of the classes that it names. */
@@ -63,6 +69,8 @@ export const always: EventTest = () => true;
 /** One alternative of a match. */
 interface Alternative {
   readonly matchesType: TextMatcher;
+  /** `undefined`: it makes no difference who acted. */
+  readonly matchesAgent: TextMatcher | undefined;
   readonly test: EventTest;
   readonly pushed: PushedFilter;
 }
@@ -85,11 +93,16 @@ export const compileMatch = (match: Match, where: string): CompiledMatch => {
     ),
   );
   return {
-    forType: (type) => either(alternatives.filter(({ matchesType }) => matchesType(type))),
+    narrow: (type, agent) =>
+      either(alternatives.filter((one) => one.matchesType(type) && isBy(one.matchesAgent, agent))),
+    asksAgent: alternatives.some(({ matchesAgent }) => matchesAgent !== undefined),
     pushed: uniteFilters(alternatives.map(({ pushed }) => pushed)),
     messages: [...messages],
   };
 };
+
+const isBy = (matches: TextMatcher | undefined, agent: unknown): boolean =>
+  matches === undefined || (typeof agent === 'string' && matches(agent));
 
 const either = (alternatives: readonly Alternative[]): EventTest | undefined => {
   const [first, ...others] = alternatives;
@@ -123,10 +136,6 @@ const compileAlternative = (
     const matches = compilePatterns(stream, `${where}.stream`);
     tests.push((event) => matches(event.stream));
   }
-  if (agent !== undefined) {
-    const matches = compilePatterns(agent, `${where}.agent`);
-    tests.push(({ metadata: { agentId } }) => typeof agentId === 'string' && matches(agentId));
-  }
   if (metadata !== undefined)
     tests.push(testOf('metadata', compileConditions(metadata, false, `${where}.metadata`)));
   if (data !== undefined) tests.push(testOf('data', compileConditions(data, true, `${where}.data`)));
@@ -134,6 +143,7 @@ const compileAlternative = (
   const pushedMetadata = equalitiesOf(match);
   return {
     matchesType: types?.matches ?? (() => true),
+    matchesAgent: agent === undefined ? undefined : compilePatterns(agent, `${where}.agent`),
     test: allOf(tests),
     pushed: {
       ...(types?.names === undefined ? {} : { types: types.names }),

@@ -172,7 +172,7 @@ class Following implements LiveSubscription {
   async #take(batch: SubscriptionBatch): Promise<void> {
     const selected = {
       select: (events: readonly RecordedEvent[]) =>
-        events.filter((event) => this.#match.forType(event.type)?.(event) === true),
+        events.filter((event) => this.#match.narrow(event.type, event.metadata.agentId)?.(event) === true),
       passed: () => undefined,
     };
     const { events, position, unreadable } = readBatch(this.#environment.schema, selected, batch);

@@ -13,28 +13,32 @@ export interface RouteEntry {
   readonly spans: Spans;
 }
 
-/** An entry whose types have the event's among them, with what else must hold. */
+/** An entry that is about the event's type and agent, with what else must hold. */
 interface Candidate {
   readonly entry: RouteEntry;
   readonly test: EventTest;
 }
 
-/** Most types whose candidates are kept: names of types that came from outside must not fill the memory. */
-const mostTypes = 10_000;
+/** Most pairs of a type and an agent whose candidates are kept: names that came from outside must not fill the memory. */
+const mostPairs = 10_000;
 
 /**
  * Routes in their order, ready to be asked for those that an event may take.
  *
- * Patterns of types are asked once for each type: what they say is kept, so that an event costs one look-up and the tests of
- * those routes that are about its type.
+ * Patterns of types and agents are asked once for each type and agent: what they say is kept, so that an event costs two
+ * look-ups and the tests of those routes that are about both.
  */
 export class RouteIndex {
   readonly #entries: readonly RouteEntry[];
-  readonly #byType = new Map<string, readonly Candidate[]>();
+  /** False: the agent makes no difference to any of them. */
+  readonly #asksAgent: boolean;
+  readonly #known = new Map<string, Map<unknown, readonly Candidate[]>>();
+  #pairs = 0;
 
   /** @param entries the first is asked first */
   constructor(entries: readonly RouteEntry[]) {
     this.#entries = entries;
+    this.#asksAgent = entries.some(({ route }) => route.match.asksAgent);
   }
 
   /**
@@ -44,22 +48,28 @@ export class RouteIndex {
    * @throws {RouteError} a function of a route that had to be asked threw; the route is in `error.route`
    */
   find(event: RecordedEvent, isWanted: (entry: RouteEntry) => boolean): RouteEntry | undefined {
-    for (const { entry, test } of this.#candidates(event.type)) {
+    const agent = this.#asksAgent ? event.metadata.agentId : undefined;
+    for (const { entry, test } of this.#candidates(event.type, agent)) {
       if (!entry.spans.has(event.position)) continue;
       if ((test === always || test(event)) && passes(entry.route, event) && isWanted(entry)) return entry;
     }
     return undefined;
   }
 
-  #candidates(type: string): readonly Candidate[] {
-    const known = this.#byType.get(type);
+  #candidates(type: string, agent: unknown): readonly Candidate[] {
+    const known = this.#known.get(type)?.get(agent);
     if (known !== undefined) return known;
     const candidates = this.#entries.flatMap((entry): readonly Candidate[] => {
-      const test = entry.route.match.forType(type);
+      const test = entry.route.match.narrow(type, agent);
       return test === undefined ? [] : [{ entry, test }];
     });
-    if (this.#byType.size >= mostTypes) this.#byType.clear();
-    this.#byType.set(type, candidates);
+    if (this.#pairs >= mostPairs) {
+      this.#known.clear();
+      this.#pairs = 0;
+    }
+    this.#pairs += 1;
+    const byAgent = this.#known.get(type) ?? new Map<unknown, readonly Candidate[]>();
+    this.#known.set(type, byAgent.set(agent, candidates));
     return candidates;
   }
 }

@@ -180,8 +180,8 @@ describe('processors of a running application', () => {
     class Needy {
       constructor(readonly missing: Undefined) {}
 
-      @On() noted(_: Noted): void {
-        // Never called.
+      @On() noted({ text }: Noted): string {
+        return text;
       }
     }
     const { app } = await world([byHand()]);

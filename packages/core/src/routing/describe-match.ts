@@ -1,7 +1,7 @@
 import { isClass } from '../model/class-marks.js';
 import { messageDefinitionOf } from '../model/handled-messages.js';
 import type { Condition, Conditions } from './conditions.js';
-import type { EventMatch, Match, TypeReference } from './event-match.js';
+import type { EventMatch, TypeReference } from './event-match.js';
 import type { RouteOptions } from './route.js';
 import { TypePattern } from './type-pattern.js';
 

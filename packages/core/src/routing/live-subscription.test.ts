@@ -140,7 +140,7 @@ describe('a live subscription', () => {
     await backend.events.append('s-1', [noted('one')]);
     await until(() => clock.pending > 0);
     await subscription.close();
-    await subscription.done;
+    await expect(subscription.done).resolves.toBeUndefined();
     await app.stop();
   });
 

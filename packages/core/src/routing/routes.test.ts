@@ -12,6 +12,9 @@ import { DuplicateNameError } from '../schema/errors.js';
 import { testApp, type TestAppOptions } from '../testing/test-app.js';
 import { backendWith } from '../testing/runner-rig.test-support.js';
 import { RouteError, UnhandledEventError } from './errors.js';
+import { eventAt } from './events.test-support.js';
+import { RouteIndex } from './route-index.js';
+import { Spans } from './spans.js';
 import { route, type RouteOptions } from './route.js';
 import { routingOf } from './routed-event.js';
 
@@ -59,7 +62,7 @@ const append = async (backend: Backend, stream: string, ...events: NewEvent[]): 
 
 const failureOf = async (options: Partial<RouteOptions>, data: unknown = {}): Promise<Error | undefined> => {
   const { app, backend } = await started({ routes: [route({ name: 'r', to: 'desk', ...options })] });
-  await expect(app.waitFor(await append(backend, 's-1', { type: 'x', data }))).rejects.toThrow();
+  await expect(app.waitFor(await append(backend, 's-1', { type: 'x', data }))).rejects.toThrow('route "r"');
   const { failure } = app.processors.get('desk')?.status() ?? {};
   expect(failure?.event).toMatchObject({ type: 'x' });
   await app.stop();
@@ -332,6 +335,22 @@ describe('routes of an application', () => {
   });
 });
 
+describe('an index of routes', () => {
+  it('finds a route among more types and agents than it remembers', () => {
+    const spans = new Spans();
+    spans.open(undefined);
+    const routes = [
+      route({ name: 'ada', match: { type: 'a.*', agent: 'ada' } }),
+      route({ name: 'rest', match: 'a.**' }),
+    ];
+    const index = new RouteIndex(routes.map((one) => ({ route: one, owner: 'desk', spans })));
+    const find = (type: string, agentId: string): string | undefined =>
+      index.find(eventAt(1n, { type, metadata: { agentId } }), () => true)?.route.name;
+    for (let number = 0; number < 10_100; number += 1) expect(find(`a.${number}`, 'bob')).toBe('rest');
+    expect([find('a.1', 'ada'), find('a.1', 'bob'), find('b.1', 'ada')]).toEqual(['ada', 'rest', undefined]);
+  });
+});
+
 describe('a table of routes', () => {
   it.each<[string, () => Partial<TestAppOptions>]>([
     [
@@ -575,6 +594,21 @@ describe('events that no route takes', () => {
       ],
       others: 0,
     });
+    await app.stop();
+  });
+
+  it("are counted by type up to a thousand types; what cannot be read is nobody's", async () => {
+    const { app, backend } = await started({ register: [OrderPlaced, noting('desk', [])], routes: [] });
+    const types = Array.from({ length: 1_002 }, (_, index) => ({ type: `type.${index}`, data: 0 }));
+    await append(backend, 's-1', { type: 'order.placed', data: {}, schemaVersion: 9 }, ...types);
+    while (app.routes.unrouted()?.total !== 1_002) await setImmediate();
+    expect(app.routes.unrouted()).toMatchObject({ others: 2 });
+    expect(app.routes.unrouted()?.types).toHaveLength(1_000);
+    await app.stop();
+    await app.start();
+    await append(backend, 's-1', { type: 'type.1', data: 0 });
+    while (app.routes.unrouted()?.total !== 1_003) await setImmediate();
+    expect(app.routes.unrouted()?.types[0]).toEqual({ type: 'type.1', count: 2 });
     await app.stop();
   });
 

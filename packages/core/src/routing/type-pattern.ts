@@ -10,15 +10,13 @@ export class TypePattern {
 
   constructor(
     readonly alternatives: readonly (string | RegExp)[],
-    readonly definedAt: string,
+    place: string,
   ) {
     if (alternatives.length === 0) {
-      throw new ConfigurationError(
-        `matching() at ${definedAt} needs a pattern, such as "agent.*.completed".`,
-      );
+      throw new ConfigurationError(`matching() at ${place} needs a pattern, such as "agent.*.completed".`);
     }
     this.#matchers = alternatives.map((alternative) => {
-      const where = `The pattern at ${definedAt}`;
+      const where = `The pattern at ${place}`;
       if (!(alternative instanceof RegExp)) return compileNamePattern(alternative, where);
       const expression = checkedExpression(alternative, where);
       return (type: string) => expression.test(type);

@@ -67,12 +67,14 @@ export type CorrelationLogic =
       readonly window: WindowSpec;
       /** The next state of a window. `undefined` leaves it as it is. */
       fold(event: RecordedEvent, state: unknown): unknown;
+      /** What follows from a window when it closes: events, or nothing. */
       emit(window: Window): unknown;
     }
   | {
       readonly kind: 'pattern';
       readonly steps: readonly PatternStep[];
       readonly withinMs: number;
+      /** What follows from a match: events, or nothing. */
       emit(match: Match): unknown;
     };
 
@@ -89,6 +91,7 @@ export interface CorrelationDefinition extends InstallableDefinition {
   readonly messages: readonly MessageDefinition[];
   /** The class whose methods handle, if it was made from one. */
   readonly handler?: HandlerClass | undefined;
+  /** What it looks for, with handlers that are resolved from the services of the application. */
   logic(services: ServiceScope): CorrelationLogic;
   /** What is done with an event that is late, or nothing. */
   late(services: ServiceScope): ((event: RecordedEvent) => unknown) | undefined;

@@ -1,4 +1,7 @@
-import { EventStoreDBClient, persistentSubscriptionToStreamSettingsFromDefaults } from '@eventstore/db-client';
+import {
+  EventStoreDBClient,
+  persistentSubscriptionToStreamSettingsFromDefaults,
+} from '@eventstore/db-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventStoreDb } from '@tidemark/adapters/eventstoredb';
 import {
@@ -8,7 +11,6 @@ import {
   persistentSubscription,
   UnsupportedError,
   type Application,
-  type Backend,
   type HandlerContext,
   type PersistentSubscriptionOptions,
   type ProcessorDefinition,
@@ -52,15 +54,9 @@ type Handle = (event: RecordedEvent, context: HandlerContext) => unknown;
 interface Setup extends Partial<PersistentSubscriptionOptions> {
   readonly handle: Handle;
   readonly definition?: Partial<ProcessorDefinition>;
-  readonly backend?: Backend;
 }
 
-const processor = ({
-  handle,
-  definition,
-  backend: _,
-  ...options
-}: Omit<Setup, 'handle'> & { handle: Handle }) =>
+const processor = ({ handle, definition, ...options }: Setup) =>
   ({
     kind: 'processor',
     name: 'mailer',
@@ -73,8 +69,7 @@ const processor = ({
   }) satisfies ProcessorDefinition;
 
 const newApp = (setup: Setup): Application => {
-  const backend =
-    setup.backend ?? eventStoreDb({ connectionString: server.connectionString, state: memory() });
+  const backend = eventStoreDb({ connectionString: server.connectionString, state: memory() });
   const app = createApp({ backend, register: [processor(setup)] });
   apps.push(app);
   return app;

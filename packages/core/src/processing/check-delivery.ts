@@ -32,7 +32,7 @@ export const checkDelivery = (definition: ProcessorDefinition): void => {
 
 /** A source that answers events one by one goes with no checkpoint. */
 const checkSource = (definition: ProcessorDefinition): void => {
-  const { source, delivery, startFrom, checkpoint, role = 'processor', name, definedAt } = definition;
+  const { source, delivery, startFrom, role = 'processor', name, definedAt } = definition;
   if (source === undefined) return;
   const where = `${role} "${name}" (${definedAt}) consumes the persistent subscription "${source.group}"`;
   if (delivery.mode === 'transaction') {
@@ -40,7 +40,7 @@ const checkSource = (definition: ProcessorDefinition): void => {
       `${where}, which has no checkpoint that a transaction could store: deliver with mode 'each', or leave the source out.`,
     );
   }
-  if (startFrom !== undefined || checkpoint !== undefined) {
+  if (startFrom !== undefined || definition.checkpoint !== undefined) {
     throw new ConfigurationError(
       `${where}, which knows by itself how far it is: say startFrom there, and leave out a checkpoint of its own.`,
     );

@@ -150,4 +150,3 @@ export interface ClientGroups {
   /** Joins a group of the whole log. */
   subscribeToPersistentSubscriptionToAll(group: string, options: ClientJoinOptions): ClientConsumer;
 }
-

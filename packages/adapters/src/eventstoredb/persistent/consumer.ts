@@ -31,7 +31,7 @@ export class EventStoreDbConsumer implements GroupConsumer {
   readonly #messages: Message[] = [];
   #acks: string[] = [];
   #hasAnswered = false;
-  #flush: NodeJS.Immediate | undefined;
+  #isSendDue = false;
   #consumer: ClientConsumer | undefined;
   #confirmed = false;
   #halted = false;
@@ -65,7 +65,9 @@ export class EventStoreDbConsumer implements GroupConsumer {
   ack(id: string): void {
     this.#acks.push(id);
     // Those that are finished in one turn go together.
-    this.#flush ??= setImmediate(() => this.#send());
+    if (this.#isSendDue) return;
+    this.#isSendDue = true;
+    setImmediate(() => void this.#send());
   }
 
   nack(id: string, action: 'park' | 'skip' | 'retry', reason: string): void {
@@ -124,7 +126,7 @@ export class EventStoreDbConsumer implements GroupConsumer {
   }
 
   async #send(): Promise<void> {
-    this.#flush = undefined;
+    this.#isSendDue = false;
     const acks = this.#acks;
     this.#acks = [];
     if (acks.length > 0) this.#hasAnswered = true;
@@ -154,10 +156,10 @@ const answered = (id: string): ClientAnswered => ({
 });
 
 const within = async (milliseconds: number, promise: Promise<unknown>): Promise<void> => {
-  let cancel: () => void = () => {};
+  let cancel: (() => void) | undefined;
   const over = new Promise<void>((resolve) => {
     cancel = systemClock.after(milliseconds, resolve);
   });
   await Promise.race([over, promise.catch(() => undefined)]);
-  cancel();
+  cancel?.();
 };

@@ -27,7 +27,8 @@ const common = (source: PersistentSubscriptionSource): ClientGroupSettings => ({
   liveBufferSize: 500,
   readBatchSize: 20,
   historyBufferSize: 500,
-  consumerStrategyName: strategyNames[source.strategy === 'pinned-by-correlation' ? 'pinned' : source.strategy],
+  consumerStrategyName:
+    strategyNames[source.strategy === 'pinned-by-correlation' ? 'pinned' : source.strategy],
 });
 
 /** The settings of a group of one stream. */

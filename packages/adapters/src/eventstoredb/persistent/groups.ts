@@ -12,6 +12,7 @@ import type { ClientResolvedEvent, EventStoreDbClient } from '../client.js';
 import type { Connection } from '../connection.js';
 import { clientErrorType, isOutage } from '../errors.js';
 import type { EventRecords } from '../event-records.js';
+import { readPage } from '../read-page.js';
 import type { StreamReads } from '../stream-reads.js';
 import type { ClientAllGroupInfo, ClientStreamGroupInfo } from './client-groups.js';
 import { EventStoreDbConsumer } from './consumer.js';
@@ -225,15 +226,13 @@ export class EventStoreDbGroups implements PersistentSubscriptions {
         maxCount: limit,
         resolveLinkTos: true,
       });
-      const messages: ClientResolvedEvent[] = [];
-      return new Promise((resolve, reject) => {
-        read.on('data', (message) => void messages.push(message));
-        read.on('end', () => resolve(messages));
-        read.on('error', (error) => {
-          if (clientErrorType(error) === 'stream-not-found') resolve([]);
-          else reject(error);
-        });
-      });
+      try {
+        return await readPage(read, [this.#connection.closing]);
+      } catch (error) {
+        // Nothing has ever been parked.
+        if (clientErrorType(error) === 'stream-not-found') return [];
+        throw error;
+      }
     });
   }
 }

@@ -1,8 +1,7 @@
 import { UnsupportedError } from '@tidemark/core';
 import type { EventStoreDbClient } from '../client.js';
 
-type Create = (request: object, ...rest: readonly unknown[]) => unknown;
-type Execute = (type: unknown, name: string, action: (grpc: object) => unknown) => Promise<unknown>;
+type Method = (...values: readonly unknown[]) => unknown;
 
 /**
  * A client whose requests to make a group ask for the strategy `PinnedByCorrelation`. The server knows it by a newer field of the
@@ -12,11 +11,11 @@ type Execute = (type: unknown, name: string, action: (grpc: object) => unknown) 
  */
 export const pinningByCorrelation = (client: EventStoreDbClient): EventStoreDbClient => {
   const execute: unknown = Reflect.get(client, 'execute');
-  if (!isFunction<Execute>(execute)) throw unsupported();
+  if (!isMethod(execute)) throw unsupported();
   return Object.create(client, {
     execute: {
       value: (type: unknown, name: string, action: (grpc: object) => unknown) =>
-        execute.call(client, type, name, (grpc) => action(withStrategy(grpc))),
+        execute.call(client, type, name, (grpc: object) => action(withStrategy(grpc))),
     },
   }) as EventStoreDbClient;
 };
@@ -24,7 +23,7 @@ export const pinningByCorrelation = (client: EventStoreDbClient): EventStoreDbCl
 /** The stub of the service, with the strategy put into what it is to create. */
 const withStrategy = (grpc: object): object => {
   const create: unknown = Reflect.get(grpc, 'create');
-  if (!isFunction<Create>(create)) throw unsupported();
+  if (!isMethod(create)) throw unsupported();
   return Object.create(grpc, {
     create: {
       value: (request: object, ...rest: readonly unknown[]) => {
@@ -37,12 +36,13 @@ const withStrategy = (grpc: object): object => {
 };
 
 const called = (target: unknown, method: string, ...values: readonly unknown[]): unknown => {
-  const found: unknown = typeof target === 'object' && target !== null ? Reflect.get(target, method) : undefined;
-  if (!isFunction<(...values: readonly unknown[]) => unknown>(found)) throw unsupported();
+  const found: unknown =
+    typeof target === 'object' && target !== null ? Reflect.get(target, method) : undefined;
+  if (!isMethod(found)) throw unsupported();
   return found.call(target, ...values);
 };
 
-const isFunction = <Type>(value: unknown): value is Type => typeof value === 'function';
+const isMethod = (value: unknown): value is Method => typeof value === 'function';
 
 const unsupported = (): UnsupportedError =>
   new UnsupportedError(

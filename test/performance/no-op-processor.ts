@@ -14,7 +14,7 @@ let made = 0;
 export const newRunner = (
   backend: Backend,
   delivery: ProcessorDefinition['delivery'],
-  options: Pick<ProcessorDefinition, 'batchSize' | 'startFrom' | 'types'> = {},
+  options: Pick<ProcessorDefinition, 'batchSize' | 'policy' | 'readAhead' | 'startFrom' | 'types'> = {},
 ): ProcessorRunner => {
   made += 1;
   const definition: ProcessorDefinition = {

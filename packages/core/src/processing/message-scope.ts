@@ -38,7 +38,8 @@ class EventContext extends MessageContext implements HandlerContext {
     signal: AbortSignal,
     services: ServiceScope,
   ) {
-    super({ ...causeOf(event), signal, services });
+    // Written out: it is made for each event, and spreading costs more than all the rest of it.
+    super({ messageId: causeIn(event), isEvent: true, metadata: event.metadata, signal, services });
   }
 }
 
@@ -54,7 +55,9 @@ class SeveralEventsContext extends MessageContext implements EventsContext {
     const [first, second] = events;
     super({
       // Several events are no one cause, so what is sent because of them starts a new correlation.
-      ...(first !== undefined && second === undefined ? causeOf(first) : {}),
+      ...(first !== undefined && second === undefined
+        ? { messageId: causeIn(first), isEvent: true, metadata: first.metadata }
+        : {}),
       signal,
       services,
     });
@@ -62,11 +65,7 @@ class SeveralEventsContext extends MessageContext implements EventsContext {
 }
 
 /** What a route made of an event is not in the log, so it cannot be a cause. */
-const causeOf = (event: RoutedEvent): Pick<MessageContextInit, 'messageId' | 'isEvent' | 'metadata'> => ({
-  messageId: routingOf(event)?.sourceId ?? event.id,
-  isEvent: true,
-  metadata: event.metadata,
-});
+const causeIn = (event: RoutedEvent): string => routingOf(event)?.sourceId ?? event.id;
 
 /** The surroundings of one try of a batch in a transaction. A batch has no one cause, so what is sent from it starts a new correlation. */
 class TransactionContext extends MessageContext implements BatchContext {

@@ -2,7 +2,7 @@ import { Container } from 'inversify';
 import { Appender } from '../backend/appender.js';
 import type { Backend } from '../backend/backend.js';
 import { systemClock, type Clock } from '../clock.js';
-import { LeaseKeeper } from '../cluster/lease-keeper.js';
+import { Cluster } from '../cluster/cluster.js';
 import { Locks } from '../cluster/locks.js';
 import { CommandBus } from '../commands/command-bus.js';
 import type { CommandMiddleware } from '../commands/command.js';
@@ -53,8 +53,8 @@ export interface AppOptions {
   /** Milliseconds that processors get at a stop to finish what they were delivered. Default: 10,000. */
   readonly drainMs?: number | undefined;
   /**
-   * How long a lock lasts whose process has died or was cut off, in milliseconds; it is renewed three times as often while its process
-   * is there. From 100. Default: 10,000.
+   * How long a node that has died or was cut off keeps its locks and its share of the work from others, in milliseconds. What it has
+   * is renewed three times as often while it is there. From 100. Default: 10,000.
    */
   readonly leaseMs?: number | undefined;
   /** How this process presents itself to others that run the application: see {@link Application.nodes}. */
@@ -104,6 +104,9 @@ export const createApp = (options: AppOptions): Application => {
         ),
       ),
   });
+  const presence = new NodePresence(backend, clock, options.node ?? {}, leaseMs);
+  const cluster = new Cluster({ backend, clock, problems, presence, leaseMs });
+  const { locks } = cluster;
   const registry = new Registry({
     backend,
     appends,
@@ -113,26 +116,13 @@ export const createApp = (options: AppOptions): Application => {
     clock,
     services: messageServices,
     table,
+    cluster,
     watch: new ProcessorWatch(messageServices, problems),
     middleware: options.eventMiddleware ?? [],
     drainMs,
   });
-  const presence = new NodePresence(backend, clock, options.node ?? {});
   // The first to start and the last to stop.
   registry.addLifecycle(presence);
-  const locks = new Locks({
-    keeper: new LeaseKeeper({
-      store: backend.leases,
-      clock,
-      ttlMs: leaseMs,
-      trouble: (error) =>
-        error === undefined ? problems.resolve(renewing) : problems.report(renewing, error),
-    }),
-    clock,
-    problems,
-    node: () => presence.node?.name ?? '',
-    lookEveryMs: leaseMs / 10,
-  });
   registry.addLifecycle(locks);
   const routes = new Routes({
     table,
@@ -170,9 +160,6 @@ export const createApp = (options: AppOptions): Application => {
   schema.seal();
   return application;
 };
-
-/** What is said to fail when leases cannot be renewed. */
-const renewing = 'renewing the leases of this node';
 
 const checkedCount = (option: string, value: number, least: number): number => {
   if (Number.isSafeInteger(value) && value >= least) return value;

@@ -93,7 +93,7 @@ describe('the nodes of an application', () => {
     expect(app.health().reasons.join()).toContain('gone fishing');
     expect(await app.nodes()).toEqual([]);
     away = false;
-    await clock.advance(3_000);
+    await clock.advance(3_400);
     expect(app.health().status).toBe('up');
     expect(await app.nodes()).toHaveLength(1);
     away = true;

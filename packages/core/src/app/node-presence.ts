@@ -17,11 +17,8 @@ export interface NodeOptions {
   readonly version?: string | undefined;
 }
 
-/** How long a node that says nothing more counts as alive, in milliseconds. */
-const ttlMs = 10_000;
-
-/** How often it says so, in milliseconds: two words may be lost. */
-const beatMs = 3_000;
+/** How often a node says that it is alive within the time for which its word holds: two words may be lost. */
+const beats = 3;
 
 /**
  * The presence of this process among those that run the application: it announces itself while the application runs, and
@@ -33,19 +30,24 @@ export class NodePresence {
   readonly #backend: Backend;
   readonly #clock: Clock;
   readonly #options: NodeOptions;
+  readonly #ttlMs: number;
   #node: AnnouncedNode | undefined;
   #cancelBeat: (() => void) | undefined;
   #beating: Promise<void> | undefined;
   #trouble: string | undefined;
 
-  /** @throws {InvalidArgumentError} a text of the options is out of range */
-  constructor(backend: Backend, clock: Clock, options: NodeOptions) {
+  /**
+   * @param ttlMs how long it counts as alive when it says nothing more, in milliseconds
+   * @throws {InvalidArgumentError} a text of the options is out of range
+   */
+  constructor(backend: Backend, clock: Clock, options: NodeOptions, ttlMs: number) {
     for (const [option, text] of Object.entries(options)) {
       if (text !== undefined) checkName(text, `node.${option}`, option === 'address' ? 500 : 200);
     }
     this.#backend = backend;
     this.#clock = clock;
     this.#options = options;
+    this.#ttlMs = ttlMs;
   }
 
   /** This node, while it runs. */
@@ -63,8 +65,15 @@ export class NodePresence {
       startedAt: this.#clock.now(),
     };
     if (!this.#backend.events.capabilities.shared) return;
-    await this.#backend.nodes.announce(this.#node, ttlMs);
+    await this.#backend.nodes.announce(this.#node, this.#ttlMs);
     this.#schedule(this.#node);
+  }
+
+  /** Says at once which processors this node takes a share of. */
+  async announce(processors: readonly string[]): Promise<void> {
+    if (this.#node === undefined) return;
+    this.#node = { ...this.#node, processors };
+    await this.#backend.nodes.announce(this.#node, this.#ttlMs);
   }
 
   async stop(): Promise<void> {
@@ -96,22 +105,23 @@ export class NodePresence {
     };
   }
 
-  #schedule(node: AnnouncedNode): void {
+  #schedule({ id }: AnnouncedNode): void {
     this.#cancelBeat = this.#clock.after(
-      beatMs,
+      this.#ttlMs / beats,
       () => {
-        this.#beating = this.#beat(node).finally(() => {
+        this.#beating = this.#beat().finally(() => {
           this.#beating = undefined;
-          if (this.#node === node) this.#schedule(node);
+          if (this.#node?.id === id) this.#schedule(this.#node);
         });
       },
       { unref: true },
     );
   }
 
-  async #beat(node: AnnouncedNode): Promise<void> {
+  async #beat(): Promise<void> {
+    if (this.#node === undefined) return;
     try {
-      await this.#backend.nodes.announce(node, ttlMs);
+      await this.#backend.nodes.announce(this.#node, this.#ttlMs);
       this.#trouble = undefined;
     } catch (error) {
       this.#trouble = describeError(toError(error));

@@ -2,6 +2,7 @@ import type { Container, Newable, ServiceIdentifier } from 'inversify';
 import type { Appender } from '../backend/appender.js';
 import type { Backend } from '../backend/backend.js';
 import type { Clock } from '../clock.js';
+import type { Cluster } from '../cluster/cluster.js';
 import type { CommandBus } from '../commands/command-bus.js';
 import { ConfigurationError } from '../error.js';
 import type { AggregateDefinition, CommandHandlerDefinition } from '../model/aggregate-definition.js';
@@ -27,6 +28,7 @@ export interface RegistryParts {
   readonly commands: CommandBus;
   readonly clock: Clock;
   readonly services: MessageServices;
+  readonly cluster: Cluster;
   /** The routes of the application. */
   readonly table: RoutingTable;
   readonly watch: ProcessorWatch;
@@ -52,6 +54,7 @@ export class Registry implements Composition {
   readonly commands: CommandBus;
   readonly clock: Clock;
   readonly #services: MessageServices;
+  readonly #cluster: Cluster;
   readonly #table: RoutingTable;
   readonly watch: ProcessorWatch;
   readonly #middleware: readonly HandlerMiddleware[];
@@ -69,6 +72,7 @@ export class Registry implements Composition {
     commands,
     clock,
     services,
+    cluster,
     table,
     watch,
     middleware,
@@ -81,6 +85,7 @@ export class Registry implements Composition {
     this.commands = commands;
     this.clock = clock;
     this.#services = services;
+    this.#cluster = cluster;
     this.#table = table;
     this.watch = watch;
     this.#middleware = middleware;
@@ -136,6 +141,7 @@ export class Registry implements Composition {
       : undefined;
     const runner = new ProcessorRunner(definition, {
       intake,
+      createRun: (parts) => this.#cluster.createRun(parts),
       backend: this.backend,
       schema: this.schema,
       clock: this.clock,

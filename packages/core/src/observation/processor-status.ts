@@ -57,6 +57,11 @@ export interface ProcessorStatus {
   readonly inFlight: number;
   /** Events delivered and not yet handled, those in flight included. */
   readonly pending: number;
+  /**
+   * Names of the segments that this node has, where the work is shared among nodes. `position`, `checkpoint` and `caughtUp` then
+   * count for all segments as far as this node knows, all other numbers for its own.
+   */
+  readonly segments?: readonly string[] | undefined;
   /** Why it failed; kept until the next start. */
   readonly failure?: ProcessorFailure | undefined;
   /** What it has trouble with while it goes on trying. */

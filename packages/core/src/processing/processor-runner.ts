@@ -75,6 +75,7 @@ export class ProcessorRunner {
       parked: this.#counts.parked,
       inFlight: run?.inFlight ?? 0,
       pending: run?.pending ?? 0,
+      segments: run?.segments,
       failure: this.#failure,
       degraded: this.#state === 'stopped' || this.#state === 'failed' ? undefined : run?.degraded,
     };

@@ -28,6 +28,8 @@ export interface Run {
   readonly position: bigint | undefined;
   /** Everything up to it is stored as handled, as far as is known here. */
   readonly checkpoint: bigint | undefined;
+  /** Names of the segments that are handled here, where the processor is divided. */
+  readonly segments?: readonly string[] | undefined;
   readonly caughtUp: boolean;
   readonly inFlight: number;
   readonly pending: number;

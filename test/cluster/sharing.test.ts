@@ -1,0 +1,126 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { postgres } from '@tidemark/adapters/postgres';
+import { createApp, type Application, type ProcessorDefinition } from '@tidemark/core';
+import { startPostgres, type TestServer } from '../support/postgres-server.js';
+
+interface Handled {
+  readonly node: string;
+  readonly stream: string;
+  readonly version: number;
+}
+
+describe('nodes that share the work of a processor', () => {
+  let server: TestServer;
+  let schema = '';
+  let handled: Handled[] = [];
+  let apps: Application[] = [];
+  beforeAll(async () => {
+    server = await startPostgres();
+  }, 120_000);
+  afterAll(() => server.close());
+  beforeEach(() => {
+    schema = server.schema();
+    handled = [];
+    apps = [];
+  });
+  afterEach(async () => {
+    await Promise.all(apps.map((app) => app.stop()));
+  });
+
+  const noter = (node: string, segments?: number): ProcessorDefinition => ({
+    kind: 'processor',
+    name: 'noter',
+    definedAt: 'sharing.test.ts',
+    messages: [],
+    segments,
+    delivery: {
+      mode: 'each',
+      handle: ({ stream, version }) => void handled.push({ node, stream, version }),
+    },
+  });
+  const start = async (node: string, segments?: number): Promise<Application> => {
+    const backend = postgres({ connectionString: server.connectionString, schema, pollMs: 50 });
+    const app = createApp({
+      backend,
+      register: [noter(node, segments)],
+      node: { name: node },
+      leaseMs: 2_000,
+    });
+    apps.push(app);
+    await app.start();
+    return app;
+  };
+  const segmentsOf = (app: Application): readonly string[] =>
+    app.processors.get('noter')?.status().segments ?? [];
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await wait(10);
+  };
+  const headOf = async (): Promise<bigint> => {
+    const backend = postgres({ connectionString: server.connectionString, schema });
+    await backend.open();
+    try {
+      return await backend.events.head();
+    } finally {
+      await backend.close();
+    }
+  };
+  const appended = async (streams: number, each: number): Promise<void> => {
+    const backend = postgres({ connectionString: server.connectionString, schema });
+    await backend.open();
+    for (let n = 0; n < each; n++) {
+      await Promise.all(
+        Array.from({ length: streams }, (_, stream) =>
+          backend.events.append(`s${stream}`, [{ type: 'T', data: n }]),
+        ),
+      );
+    }
+    await backend.close();
+  };
+  /** Every event once, and those of each stream in order. */
+  const expectAll = (streams: number, each: number): void => {
+    for (let stream = 0; stream < streams; stream++) {
+      const versions = handled.filter((one) => one.stream === `s${stream}`).map(({ version }) => version);
+      expect(versions).toEqual(Array.from({ length: each }, (_, n) => n));
+    }
+    expect(handled).toHaveLength(streams * each);
+  };
+
+  it('one has all segments when it is alone, and reads the log once for all', async () => {
+    const app = await start('a');
+    expect(segmentsOf(app)).toHaveLength(16);
+    await appended(20, 3);
+    await until(() => handled.length >= 60);
+    expectAll(20, 3);
+    expect(app.health()).toMatchObject({ status: 'up' });
+  }, 60_000);
+
+  it('one that comes gets its share, handed over in good order; one that leaves gives it back', async () => {
+    const first = await start('a');
+    const writing = appended(40, 40);
+    await until(() => handled.length > 200);
+    const second = await start('b');
+    await until(() => segmentsOf(first).length === 8 && segmentsOf(second).length === 8);
+    expect(new Set([...segmentsOf(first), ...segmentsOf(second)]).size).toBe(16);
+    await writing;
+    await appended(40, 20);
+    await until(() => handled.length >= 40 * 60);
+    expectAll(40, 60);
+    expect(new Set(handled.map(({ node }) => node))).toEqual(new Set(['a', 'b']));
+    await first.stop();
+    await until(() => segmentsOf(second).length === 16);
+    handled = [];
+    await appended(5, 1);
+    await until(() => handled.length >= 5);
+    expect(new Set(handled.map(({ node }) => node))).toEqual(new Set(['b']));
+  }, 60_000);
+
+  it('any of them can wait until all of them have handled what was appended', async () => {
+    const [first, second] = [await start('a'), await start('b')];
+    await until(() => segmentsOf(first).length === 8 && segmentsOf(second).length === 8);
+    await appended(30, 2);
+    const head = await headOf();
+    await Promise.all([first.waitFor(head), second.waitFor(head)]);
+    expectAll(30, 2);
+  }, 60_000);
+});

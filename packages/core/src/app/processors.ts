@@ -18,34 +18,42 @@ export class Processors implements ReadonlyMap<string, ProcessorRunner> {
     this.#sequence = sequence;
   }
 
+  /** How many there are. */
   get size(): number {
     return this.#registry.processors.size;
   }
 
+  /** The runner of the processor, projection or saga of that name. */
   get(name: string): ProcessorRunner | undefined {
     return this.#registry.processors.get(name);
   }
 
+  /** True if there is one of that name. */
   has(name: string): boolean {
     return this.#registry.processors.has(name);
   }
 
+  /** Their names. */
   keys(): MapIterator<string> {
     return this.#registry.processors.keys();
   }
 
+  /** The runners. */
   values(): MapIterator<ProcessorRunner> {
     return this.#registry.processors.values();
   }
 
+  /** The runners with their names. */
   entries(): MapIterator<[string, ProcessorRunner]> {
     return this.#registry.processors.entries();
   }
 
+  /** As {@link entries}. */
   [Symbol.iterator](): MapIterator<[string, ProcessorRunner]> {
     return this.entries();
   }
 
+  /** Calls back for each. */
   forEach(
     callback: (runner: ProcessorRunner, name: string, map: ReadonlyMap<string, ProcessorRunner>) => void,
   ): void {

@@ -28,6 +28,7 @@ export class TypePattern {
     return this.#matchers.some((matches) => matches(type));
   }
 
+  /** The patterns as they were given. */
   toString(): string {
     return this.alternatives.map(String).join(' or ');
   }

@@ -28,11 +28,12 @@ const madeWhenRead = (): Backend => {
         const closed = new Promise<void>((resolve) => {
           close = resolve;
         });
-        const template = readyEvents(size);
+        const [template] = readyEvents(1);
+        if (template === undefined) throw new Error('There is no event to copy.');
         async function* run() {
           for (let first = 0; first < events; first += size) {
-            const batch: readonly RecordedEvent[] = template.map((event, index) => ({
-              ...event,
+            const batch: readonly RecordedEvent[] = Array.from({ length: size }, (_, index) => ({
+              ...template,
               position: BigInt(first + index + 1),
               data: { number: first + index },
             }));

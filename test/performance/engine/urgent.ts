@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { RecordedEvent } from '@tidemark/core';
 import PQueue from 'p-queue';
 import { checkDone } from '../harness.js';
 import { catchUp, newRunner } from '../no-op-processor.js';
@@ -10,12 +11,16 @@ const urgent = 100;
 const concurrency = 16;
 
 /** A log whose last events are urgent. */
-const eventsWithUrgent = (backlog: number): ReturnType<typeof readyEvents> =>
-  readyEvents(backlog + urgent).map((event, index) => ({
-    ...event,
+const eventsWithUrgent = (backlog: number): readonly RecordedEvent[] => {
+  const [template] = readyEvents(1);
+  if (template === undefined) throw new Error('There is no event to copy.');
+  return Array.from({ length: backlog + urgent }, (_, index) => ({
+    ...template,
+    position: BigInt(index + 1),
     stream: `order-${index}`,
-    type: index < backlog ? event.type : 'urgent',
+    type: index < backlog ? template.type : 'urgent',
   }));
+};
 
 /** Milliseconds from when all of it waits until the last urgent event is handled. */
 export const urgentOurs = async (backlog: number, withPriority: boolean): Promise<number> => {

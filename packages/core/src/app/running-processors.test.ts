@@ -13,6 +13,11 @@ const status: ProcessorStatus = {
   retried: 0,
   redelivered: 0,
   parked: 0,
+  skipped: 0,
+  compensated: 0,
+  breakers: [],
+  slow: [],
+  deadLetters: { sequences: 0, letters: 0 },
   inFlight: 0,
   pending: 0,
 };

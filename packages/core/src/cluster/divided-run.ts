@@ -138,7 +138,7 @@ export class DividedRun implements Run, Participant {
   /** Called by the coordinator: the segment is this node's. Rejects if it cannot be run. */
   async begin(segment: Segment, held: HeldLease): Promise<void> {
     const number = segmentNumber(segment);
-    const { definition, environment, retry, counts, listener } = this.#parts;
+    const { definition, environment, recovery, counts, listener } = this.#parts;
     const run: ProcessorRun = new ProcessorRun({
       definition,
       environment: {
@@ -157,12 +157,13 @@ export class DividedRun implements Run, Participant {
             host,
           ),
       },
-      retry,
+      recovery,
       counts,
       listener: {
         progressed: () => this.#progressed(),
         changed: () => listener.changed(),
         failed: (cause) => this.#failed(number, run, cause),
+        gaveUp: (given) => listener.gaveUp(given),
       },
     });
     this.#shares.set(number, { held, run });

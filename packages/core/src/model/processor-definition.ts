@@ -6,6 +6,7 @@ import type { Route } from '../routing/route.js';
 import type { TypePattern } from '../routing/type-pattern.js';
 import type { ProcessorChange } from '../observation/processor-change.js';
 import type { BatchHandler } from './batch-handler.js';
+import type { DeadLetterOptions } from './dead-letter-options.js';
 import type { Definition } from './definition.js';
 import type { HandlerPolicy } from './handler-policy.js';
 import type { HandlerClass } from './handler-class.js';
@@ -136,6 +137,17 @@ export interface ProcessorDefinition extends Definition {
    * asked for every event. Default: {@link policy}.
    */
   policyOf?(event: RecordedEvent): HandlerPolicy;
+  /** The policies of its handlers by name, where these differ: looked through when the runner is made. */
+  readonly policies?: ReadonlyMap<string, HandlerPolicy> | undefined;
+  /**
+   * What is done with an event whose tries are used up, where the policy says `compensate`; a promise is awaited. If it fails, it is
+   * tried again as the policy says, and then the processor fails. It is done at least once, as handling is.
+   *
+   * @param error why the event could not be handled
+   */
+  compensate?(event: RecordedEvent, error: Error, context: HandlerContext): unknown;
+  /** Bounds of its dead letters, and whether they are tried again by themselves. */
+  readonly deadLetters?: DeadLetterOptions | undefined;
   /** The name of the handler of an event, for messages and for what is kept of a failure. Default: the definition's name. */
   handlerOf?(event: RecordedEvent): string;
   readonly delivery: EachDelivery | BatchDelivery | TransactionDelivery;

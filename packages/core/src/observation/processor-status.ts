@@ -1,4 +1,8 @@
 import type { RecordedEvent } from '../messages/event.js';
+import type { FailureAction } from '../model/handler-policy.js';
+import type { BreakerStatus } from '../recovery/breaker.js';
+import type { DeadLetterTotals } from '../recovery/parking.js';
+import type { SlowCall } from '../recovery/slow-calls.js';
 
 /**
  * - `stopped`: does nothing; not yet started, or ended on request
@@ -30,6 +34,15 @@ export interface ProcessorDegradation {
   readonly since: Date;
 }
 
+/** An event that was not handled, and what was done with it. */
+export interface ProcessorGivenUp {
+  readonly action: Exclude<FailureAction, 'stop'>;
+  readonly event: RecordedEvent;
+  /** `undefined` for one that was not tried, since it waits behind another. */
+  readonly error: Error | undefined;
+  readonly at: Date;
+}
+
 /** A processor as seen from outside, at one moment. */
 export interface ProcessorStatus {
   readonly name: string;
@@ -53,6 +66,18 @@ export interface ProcessorStatus {
   readonly redelivered: number;
   /** Events that could not be handled and were put aside, since the runner was made. */
   readonly parked: number;
+  /** Events that were left out because they could not be handled and the policy says `skip`, since the runner was made. */
+  readonly skipped: number;
+  /** Events that could not be handled and were compensated, since the runner was made. */
+  readonly compensated: number;
+  /** What was last given up by one of these. */
+  readonly lastGivenUp?: ProcessorGivenUp | undefined;
+  /** Circuit breakers of its handlers that are not closed: their events wait. */
+  readonly breakers: readonly BreakerStatus[];
+  /** Calls of its handlers that take longer than a minute, or were left behind. */
+  readonly slow: readonly SlowCall[];
+  /** Its dead letters, as far as is known in this process: others may have handled some since. */
+  readonly deadLetters: DeadLetterTotals;
   /** Handlers running right now. */
   readonly inFlight: number;
   /** Events delivered and not yet handled, those in flight included. */

@@ -2,7 +2,9 @@ import type { Backend } from '../backend/backend.js';
 import type { Clock } from '../clock.js';
 import type { HandlerMiddleware } from '../model/middleware.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
-import type { RetrySchedule } from '../recovery/retry-schedule.js';
+import type { FailureAction } from '../model/handler-policy.js';
+import type { ProcessorRecovery } from '../recovery/processor-recovery.js';
+import type { RecordedEvent } from '../messages/event.js';
 import type { RoutedEvent } from '../routing/routed-event.js';
 import type { FailureCause } from './errors.js';
 import type { OpenScope } from './message-scope.js';
@@ -15,22 +17,43 @@ export interface ReadBatch {
   readonly position: bigint;
 }
 
+/** What a processor counts, since its runner was made. */
+export interface ProcessorCounts {
+  handled: number;
+  retried: number;
+  redelivered: number;
+  parked: number;
+  skipped: number;
+  compensated: number;
+}
+
+/** An event that was given up. */
+export interface GivenUp {
+  readonly action: Exclude<FailureAction, 'stop'>;
+  readonly event: RecordedEvent;
+  /** `undefined` for one that was not tried, since it waits behind another. */
+  readonly error: Error | undefined;
+  readonly attempts: number;
+}
+
 /** What a dispatcher needs of the run that it belongs to. */
 export interface DispatcherHost {
   readonly definition: ProcessorDefinition;
   readonly backend: Backend;
   readonly clock: Clock;
-  readonly retry: RetrySchedule;
+  readonly recovery: ProcessorRecovery;
   readonly openScope: OpenScope;
   /** What stands around each call of a handler, outside of the definition's own. */
   readonly middleware: readonly HandlerMiddleware[];
   /** Aborted when handlers should stop. */
   readonly signal: AbortSignal;
-  readonly counts: { handled: number; retried: number; redelivered: number; parked: number };
+  readonly counts: ProcessorCounts;
   /** Everything up to the position is handled. */
   progress(position: bigint): void;
   /** The processor cannot go on. */
   fail(cause: FailureCause): void;
+  /** An event was not handled and is over all the same, or waits behind one that is parked. */
+  gaveUp(given: GivenUp): void;
   /** The backend is away; tried again until it is back. `undefined`: it is back. */
   outage(error: Error | undefined): void;
 }

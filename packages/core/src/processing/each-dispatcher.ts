@@ -1,10 +1,14 @@
 import type { BatchHandler } from '../model/batch-handler.js';
 import type { BatchDelivery, EachDelivery } from '../model/processor-definition.js';
+import type { HandlerGuard } from '../recovery/handler-guard.js';
+import { BreakerOpenError } from '../recovery/errors.js';
 import { isOutage } from '../recovery/outage.js';
-import { describeError, toError } from '../recovery/thrown.js';
+import type { WatchedCall } from '../recovery/slow-calls.js';
+import { toError } from '../recovery/thrown.js';
 import type { RoutedEvent } from '../routing/routed-event.js';
 import { defaultBatchSize, defaultConcurrency } from './defaults.js';
 import type { Dispatcher, DispatcherHost, ReadBatch } from './dispatcher.js';
+import { EachFailures, type TaskOutcome } from './each-failures.js';
 import { EventBatches } from './event-batches.js';
 import { EventRanks } from './event-rank.js';
 import type { EventTask } from './event-task.js';
@@ -21,7 +25,7 @@ const MOST_BATCHES_AHEAD = 20;
 const MOST_WINDOWS_AHEAD = 4;
 
 /** What waits for the promise of a handler: used again and again, since making two functions for each event is not free. */
-interface PendingCall {
+interface PendingCall extends WatchedCall {
   task: EventTask | undefined;
   readonly fulfilled: () => void;
   readonly rejected: (thrown: unknown) => void;
@@ -40,14 +44,15 @@ export class EachDispatcher implements Dispatcher {
   readonly #mark: WorkMark;
   readonly #lanes: KeyedLanes<EventTask>;
   readonly #ranks: EventRanks;
+  readonly #failures: EachFailures;
   /** Calls that have ended, to be used again. */
   readonly #calls: PendingCall[] = [];
+  readonly #watched: WatchedCall[] = [];
   readonly #mostPending: number;
   readonly #mostAhead: number;
   /** While a batch is taken in, the mark is reported once, at its end. */
   #taking = false;
   #over = false;
-  #outage = false;
   #room: (() => void) | undefined;
   #watchers: { readonly isDue: () => boolean; readonly resolve: () => void }[] = [];
 
@@ -67,6 +72,13 @@ export class EachDispatcher implements Dispatcher {
     this.#mostAhead = Math.max(batchSize * MOST_BATCHES_AHEAD, this.#mostPending * MOST_WINDOWS_AHEAD);
     this.#mark = mark;
     this.#ranks = new EventRanks(host.definition);
+    this.#failures = new EachFailures({
+      host,
+      mark,
+      finish: (task) => this.#finished(task),
+      settle: (task, outcome) => this.#lanes.settle(task, outcome),
+      fail: (cause) => this.#fail(cause),
+    });
     this.#lanes = new KeyedLanes({
       concurrency: delivery.concurrency ?? defaultConcurrency,
       keyConcurrency: delivery.keyConcurrency,
@@ -121,6 +133,7 @@ export class EachDispatcher implements Dispatcher {
   discard(): void {
     this.#over = true;
     this.#lanes.discard();
+    for (const call of this.#watched) this.#host.recovery.slow.unwatch(call);
     this.#settled();
   }
 
@@ -137,12 +150,12 @@ export class EachDispatcher implements Dispatcher {
     const ticket = this.#mark.admit(position, end - start, events[start]);
     for (let index = start; index < end && !this.#over; index += 1) {
       const event = events[index];
-      if (event !== undefined) this.#enter(event, ticket);
+      if (event !== undefined) this.#enter(event, ticket, index - start);
     }
     return end;
   }
 
-  #enter(event: RoutedEvent, ticket: number): void {
+  #enter(event: RoutedEvent, ticket: number, part: number): void {
     let sequence: string;
     let rank: Rank;
     let batches: EventBatches | undefined;
@@ -151,7 +164,7 @@ export class EachDispatcher implements Dispatcher {
       rank = this.#ranks.of(event);
       batches = this.#batchesOf(event);
     } catch (thrown) {
-      if (this.#refused(ticket, toError(thrown))) return;
+      if (this.#failures.refused(ticket, toError(thrown))) return;
       // Without its key the event has no place in the order, so nothing behind it may go on.
       this.#fail({ error: toError(thrown), event, attempts: 1 });
       return;
@@ -166,9 +179,10 @@ export class EachDispatcher implements Dispatcher {
       // What a route could not make fails by itself.
       batch: event.routing?.failure === undefined ? batches : undefined,
       since: batches === undefined ? 0 : this.#host.clock.now().getTime(),
+      part,
       attempt: 0,
-      failures: 0,
-      waits: undefined,
+      tries: undefined,
+      compensating: undefined,
     });
   }
 
@@ -180,134 +194,167 @@ export class EachDispatcher implements Dispatcher {
   }
 
   /** Gives the outcome of a synchronous handler; for another, the lanes are told later. */
-  #handle(task: EventTask): LaneOutcome | undefined {
+  #handle(task: EventTask): TaskOutcome {
     if (this.#mark.begin?.(task.ticket) === false) return 'finished';
+    if (this.#failures.mayBeParked(task)) return this.#failures.follow(task);
+    const waitMs = this.#failures.outageWait();
+    if (waitMs > 0) return { retryAfterMs: waitMs };
+    const guard = this.#host.recovery.of(task.event);
     task.attempt += 1;
     try {
-      if (task.event.routing?.failure !== undefined) throw task.event.routing.failure;
-      const result = this.#call(task);
+      const result = guard.isPlain ? this.#call(task, this.#host.signal) : this.#guarded(task, guard);
       if (!isThenable(result)) return this.#succeeded(task);
       const call = this.#calls.pop() ?? this.#newCall();
       call.task = task;
+      call.looks = 0;
       // Not in an asynchronous function: that would cost another promise for each event.
       void Promise.resolve(result).then(call.fulfilled, call.rejected);
       return undefined;
     } catch (thrown) {
-      return this.#failed(task, thrown);
+      return this.#failures.failed(task, thrown);
     }
   }
 
-  #call({ event, batches, attempt }: EventTask): unknown {
-    if (batches !== undefined) return this.#handlers.batch(batches.handler, [event], attempt);
-    if (this.#delivery.mode === 'each') return this.#handlers.one(this.#delivery, event, attempt);
-    return this.#handlers.batch(this.#delivery, [event], attempt);
+  #call({ event, batches, attempt, compensating }: EventTask, signal: AbortSignal): unknown {
+    if (compensating !== undefined) return this.#handlers.compensation(event, compensating, attempt, signal);
+    if (event.routing?.failure !== undefined) throw event.routing.failure;
+    if (batches !== undefined) return this.#handlers.batch(batches.handler, [event], attempt, signal);
+    if (this.#delivery.mode === 'each') return this.#handlers.one(this.#delivery, event, attempt, signal);
+    return this.#handlers.batch(this.#delivery, [event], attempt, signal);
+  }
+
+  #guarded(task: EventTask, guard: HandlerGuard): unknown {
+    const { signal, recovery } = this.#host;
+    if (task.compensating !== undefined) return this.#call(task, signal);
+    const { event } = task;
+    return guard.run({
+      handler: recovery.handlerOf(event),
+      event,
+      signal,
+      call: (own) => this.#call(task, own),
+    });
   }
 
   /** Calls the handler once for all of the tasks, and for each by itself if that fails. */
   async #handleBatch(tasks: readonly EventTask[]): Promise<void> {
-    const batches = tasks[0]?.batches;
     const own = tasks.filter(({ ticket }) => this.#mark.begin?.(ticket) !== false);
-    if (batches === undefined || own.length === 0) return this.#lanes.settleBatch(tasks, 'finished');
+    const [first] = own;
+    if (first?.batches === undefined) return this.#lanes.settleBatch(tasks, 'finished');
+    if (own.some((task) => this.#failures.mayBeParked(task))) return this.#split(tasks);
+    const waitMs = this.#failures.outageWait();
+    if (waitMs > 0) return this.#lanes.settleBatch(tasks, { retryAfterMs: waitMs });
     for (const task of own) task.attempt += 1;
     const attempt = Math.max(...own.map((task) => task.attempt));
-    const end = batches.begin(own.length);
-    let outcome: LaneOutcome | 'split';
+    const end = first.batches.begin(own.length);
+    const watched: WatchedCall = {
+      isRunning: true,
+      handler: this.#host.recovery.handlerOf(first.event),
+      event: first.event,
+      looks: 0,
+    };
+    this.#host.recovery.slow.watch(watched);
     try {
-      await this.#handlers.batch(
-        batches.handler,
-        own.map(({ event }) => event),
-        attempt,
-      );
+      await this.#callBatch(first.batches.handler, own, attempt);
       end(false);
-      outcome = this.#allSucceeded(own);
+      this.#lanes.settleBatch(tasks, this.#allSucceeded(own));
     } catch (thrown) {
       end(true);
-      outcome = this.#batchFailed(own, thrown);
+      this.#batchFailed(tasks, own, thrown);
+    } finally {
+      this.#host.recovery.slow.unwatch(watched);
     }
-    this.#lanes.settleBatch(tasks, outcome);
+  }
+
+  async #callBatch(handler: BatchHandler, tasks: readonly EventTask[], attempt: number): Promise<void> {
+    const { recovery, signal } = this.#host;
+    const events = tasks.map(({ event }) => event);
+    const [event] = events;
+    const guard = recovery.of(event);
+    const call = (own: AbortSignal): unknown => this.#handlers.batch(handler, events, attempt, own);
+    if (guard.isPlain || event === undefined) await call(signal);
+    else await guard.run({ handler: recovery.handlerOf(event), event, signal, call });
   }
 
   #allSucceeded(tasks: readonly EventTask[]): LaneOutcome {
     if (this.#host.signal.aborted) return 'blocked';
     this.#host.counts.handled += tasks.length;
-    if (this.#outage) this.#setOutage(undefined);
+    this.#failures.backendIsThere();
     let hasMoved = false;
     for (const { ticket } of tasks) hasMoved = this.#mark.finish(ticket) || hasMoved;
     if (hasMoved && !this.#taking) this.#report();
     return 'finished';
   }
 
-  /** An outage is nobody's fault, so the batch waits as it is; of anything else only a single event can be the reason. */
-  #batchFailed(tasks: readonly EventTask[], thrown: unknown): LaneOutcome | 'split' {
-    const [first, second] = tasks;
-    if (first === undefined || this.#host.signal.aborted) return 'blocked';
-    if (second === undefined) {
-      first.batch = undefined;
-      return this.#failed(first, thrown);
+  /** What is nobody's fault has the batch wait as it is; of anything else only a single event can be the reason. */
+  #batchFailed(tasks: readonly EventTask[], own: readonly EventTask[], thrown: unknown): void {
+    const [first] = own;
+    if (first === undefined || this.#host.signal.aborted) return this.#lanes.settleBatch(tasks, 'blocked');
+    if (tasks.length > 1 && !isOutage(thrown) && !(thrown instanceof BreakerOpenError)) {
+      this.#host.counts.retried += 1;
+      return this.#split(tasks);
     }
-    if (isOutage(thrown)) return this.#failed(first, thrown);
-    this.#host.counts.retried += 1;
+    if (thrown instanceof BreakerOpenError) for (const task of own.slice(1)) task.attempt -= 1;
+    if (tasks.length === 1 && !(thrown instanceof BreakerOpenError)) first.batch = undefined;
+    const outcome = this.#failures.failed(first, thrown);
+    // One that is settled later is settled by itself: a batch of several has an outcome at once.
+    if (outcome !== undefined) this.#lanes.settleBatch(tasks, outcome);
+  }
+
+  /** Each is handled by itself. */
+  #split(tasks: readonly EventTask[]): void {
     for (const task of tasks) task.batch = undefined;
-    return 'split';
+    this.#lanes.settleBatch(tasks, 'split');
   }
 
   #newCall(): PendingCall {
+    const { recovery } = this.#host;
     const ended = (): EventTask => {
       const { task } = call;
       if (task === undefined) throw new Error('A call has ended twice.');
       call.task = undefined;
+      if (call.looks > 0) recovery.slow.ended(call);
       this.#calls.push(call);
       return task;
     };
     const call: PendingCall = {
       task: undefined,
+      looks: 0,
+      get isRunning() {
+        return call.task !== undefined;
+      },
+      get event() {
+        return call.task?.event;
+      },
+      get handler() {
+        return call.task === undefined ? '' : recovery.handlerOf(call.task.event);
+      },
       fulfilled: () => {
         const task = ended();
         this.#lanes.settle(task, this.#succeeded(task));
       },
       rejected: (thrown) => {
         const task = ended();
-        this.#lanes.settle(task, this.#failed(task, thrown));
+        const outcome = this.#failures.failed(task, thrown);
+        if (outcome !== undefined) this.#lanes.settle(task, outcome);
       },
     };
+    this.#watched.push(call);
+    recovery.slow.watch(call);
     return call;
   }
 
   #succeeded(task: EventTask): LaneOutcome {
     // A handler told to stop may have returned without having done its work: the event is delivered again.
     if (this.#host.signal.aborted) return 'blocked';
+    this.#failures.backendIsThere();
+    if (task.compensating !== undefined) return this.#failures.compensated(task, task.compensating);
     this.#host.counts.handled += 1;
-    if (this.#outage) this.#setOutage(undefined);
+    return this.#finished(task);
+  }
+
+  #finished(task: EventTask): LaneOutcome {
     if (this.#mark.finish(task.ticket) && !this.#taking) this.#report();
     return 'finished';
-  }
-
-  #failed(task: EventTask, thrown: unknown): LaneOutcome {
-    if (this.#host.signal.aborted) return 'blocked';
-    const error = toError(thrown);
-    const { retry, counts } = this.#host;
-    if (isOutage(thrown)) this.#setOutage(error);
-    else task.failures += 1;
-    if (task.failures >= retry.attempts) {
-      if (this.#refused(task.ticket, error)) return 'finished';
-      this.#fail({ error, event: task.event, attempts: task.attempt });
-      return 'blocked';
-    }
-    counts.retried += 1;
-    task.waits ??= retry.waits();
-    return { retryAfterMs: task.waits.next() };
-  }
-
-  /** True if the source keeps aside what cannot be handled. */
-  #refused(ticket: number, error: Error): boolean {
-    if (this.#mark.refuse === undefined) return false;
-    this.#mark.refuse(ticket, 'park', describeError(error));
-    return true;
-  }
-
-  #setOutage(error: Error | undefined): void {
-    this.#outage = error !== undefined;
-    this.#host.outage(error);
   }
 
   #fail(cause: Parameters<DispatcherHost['fail']>[0]): void {

@@ -1,8 +1,10 @@
 import { CheckpointConflictError } from '../backend/checkpoints.js';
 import { LeaseLostError } from '../backend/leases.js';
 import { TidemarkError } from '../error.js';
+import type { RecordedEvent } from '../messages/event.js';
 import type { ProcessorFailure } from '../observation/processor-status.js';
 import { describeError } from '../recovery/thrown.js';
+import type { GivenUp } from './dispatcher.js';
 
 /** The processor stands still, so what was waited for will not come by itself. See `failure`. */
 export class ProcessorFailedError extends TidemarkError {
@@ -23,12 +25,19 @@ export type FailureCause = Pick<ProcessorFailure, 'error' | 'event' | 'attempts'
 export const failureReason = (subject: string, { error, event, attempts }: FailureCause): string => {
   if (error instanceof CheckpointConflictError || error instanceof LeaseLostError)
     return `${subject} has let go: ${error.message}`;
-  const where =
-    event === undefined
-      ? ''
-      : ` at event "${event.type}" (stream "${event.stream}", version ${event.version}, position ${event.position})`;
+  const where = event === undefined ? '' : ` at ${described(event)}`;
   const tries = attempts === 0 ? '' : ` after ${attempts} ${attempts === 1 ? 'try' : 'tries'}`;
   // Most messages are sentences already.
   const what = describeError(error).replace(/\.$/, '');
   return `${subject} has failed${where}${tries}: ${what}. Mend the cause, then start it again; it goes on there.`;
 };
+
+/** One sentence: what was done with an event that could not be handled, and why. Never shows event data. */
+export const givenUpReason = (subject: string, { action, event, error, attempts }: GivenUp): string => {
+  const done = { park: 'parked', skip: 'skipped', compensate: 'compensated' }[action];
+  const why = error === undefined ? '' : `: ${describeError(error).replace(/\.$/, '')}`;
+  return `${subject} has ${done} ${described(event)} after ${attempts} ${attempts === 1 ? 'try' : 'tries'}${why}.`;
+};
+
+const described = ({ type, stream, version, position }: RecordedEvent): string =>
+  `event "${type}" (stream "${stream}", version ${version}, position ${position})`;

@@ -1,4 +1,4 @@
-import type { RetryWaits } from '../recovery/retry-schedule.js';
+import type { Tries } from '../recovery/handler-recovery.js';
 import type { RoutedEvent } from '../routing/routed-event.js';
 import type { EventBatches } from './event-batches.js';
 import type { LaneItem } from './keyed-lanes.js';
@@ -19,8 +19,11 @@ export interface EventTask extends LaneItem {
   readonly batches: EventBatches | undefined;
   /** The same, until it is to be handled alone. */
   batch: EventBatches | undefined;
+  /** Which of the events of its position it is. */
+  readonly part: number;
   attempt: number;
-  /** Failed tries that count against the policy. */
-  failures: number;
-  waits: RetryWaits | undefined;
+  /** The tries that have failed, if any has. */
+  tries: Tries | undefined;
+  /** Why it is to be compensated, if it is. */
+  compensating: Error | undefined;
 }

@@ -41,7 +41,7 @@ export class ProcessorRun implements Run {
   #failed = false;
   #lastTurn = performance.now();
 
-  constructor({ definition, environment, retry, counts, listener }: RunParts) {
+  constructor({ definition, environment, recovery, counts, listener }: RunParts) {
     const { backend, clock } = environment;
     this.#definition = definition;
     this.#environment = environment;
@@ -60,13 +60,14 @@ export class ProcessorRun implements Run {
       definition,
       backend,
       clock,
-      retry,
+      recovery,
       counts,
       openScope: environment.services,
       middleware: environment.middleware ?? [],
       signal: this.#aborting.signal,
       progress: (position) => this.#progress(position),
       fail: (cause) => this.#fail(cause),
+      gaveUp: (given) => listener.gaveUp(given),
       outage: (error) =>
         this.#trouble(
           'backend',
@@ -153,6 +154,8 @@ export class ProcessorRun implements Run {
 
   async #open(): Promise<void> {
     await this.#source.open();
+    // What waits behind a dead letter must be known before the first event comes.
+    if (this.#definition.delivery.mode !== 'transaction') await this.#host.recovery.parking.load();
     this.#position = this.#source.position;
     this.#dispatcher = createDispatcher(this.#host, this.#source);
   }

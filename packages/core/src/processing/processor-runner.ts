@@ -5,12 +5,20 @@ import {
   WaitTimeoutError,
   type PositionWaitOptions,
 } from '../observation/position-waiters.js';
-import type { ProcessorFailure, ProcessorState, ProcessorStatus } from '../observation/processor-status.js';
-import { RetrySchedule } from '../recovery/retry-schedule.js';
+import type {
+  ProcessorFailure,
+  ProcessorGivenUp,
+  ProcessorState,
+  ProcessorStatus,
+} from '../observation/processor-status.js';
+import { GiveUpNotices } from '../recovery/give-up-notices.js';
+import { Guards } from '../recovery/guards.js';
+import { ProcessorRecovery } from '../recovery/processor-recovery.js';
 import { toError } from '../recovery/thrown.js';
 import { checkDelivery } from './check-delivery.js';
 import { defaultWaitMs } from './defaults.js';
-import { failureReason, ProcessorFailedError, type FailureCause } from './errors.js';
+import type { GivenUp, ProcessorCounts } from './dispatcher.js';
+import { failureReason, givenUpReason, ProcessorFailedError, type FailureCause } from './errors.js';
 import { ProcessorRun } from './processor-run.js';
 import type { Run, RunParts } from './run.js';
 import type { RunnerEnvironment } from './runner-environment.js';
@@ -40,10 +48,20 @@ type Wish = 'running' | 'paused' | 'stopped';
 export class ProcessorRunner {
   readonly definition: ProcessorDefinition;
   readonly #environment: RunnerEnvironment;
-  readonly #retry: RetrySchedule;
+  /** How failures are dealt with. */
+  readonly recovery: ProcessorRecovery;
+  readonly #notices: GiveUpNotices;
   readonly #waiters = new PositionWaiters();
   readonly #listeners = new Set<(status: ProcessorStatus) => void>();
-  readonly #counts = { handled: 0, retried: 0, redelivered: 0, parked: 0 };
+  readonly #counts: ProcessorCounts = {
+    handled: 0,
+    retried: 0,
+    redelivered: 0,
+    parked: 0,
+    skipped: 0,
+    compensated: 0,
+  };
+  #givenUp: ProcessorGivenUp | undefined;
   #state: ProcessorState = 'stopped';
   #wish: Wish = 'stopped';
   #failure: ProcessorFailure | undefined;
@@ -55,8 +73,17 @@ export class ProcessorRunner {
   constructor(definition: ProcessorDefinition, environment: RunnerEnvironment) {
     this.definition = definition;
     this.#environment = environment;
-    this.#retry = new RetrySchedule(definition.retry);
     checkDelivery(definition);
+    const { backend, clock, abandonMs, guards = new Guards(clock) } = environment;
+    this.#notices = new GiveUpNotices(clock, (message) => this.#warn(message));
+    this.recovery = new ProcessorRecovery({
+      definition,
+      backend,
+      clock,
+      guards,
+      heedMs: abandonMs,
+      changed: () => this.#notify(),
+    });
   }
 
   /** How the processor is doing at this moment: a copy, which does not change afterwards. */
@@ -73,6 +100,10 @@ export class ProcessorRunner {
       retried: this.#counts.retried,
       redelivered: this.#counts.redelivered,
       parked: this.#counts.parked,
+      skipped: this.#counts.skipped,
+      compensated: this.#counts.compensated,
+      lastGivenUp: this.#givenUp,
+      ...this.recovery.status,
       inFlight: run?.inFlight ?? 0,
       pending: run?.pending ?? 0,
       segments: run?.segments,
@@ -237,7 +268,7 @@ export class ProcessorRunner {
     const parts: RunParts = {
       definition: this.definition,
       environment: this.#environment,
-      retry: this.#retry,
+      recovery: this.recovery,
       counts: this.#counts,
       listener: {
         progressed: (position) => this.#waiters.reach(position),
@@ -245,6 +276,7 @@ export class ProcessorRunner {
         failed: (cause) => {
           if (run === this.#run) this.#failed(cause);
         },
+        gaveUp: (given) => this.#gaveUp(given),
       },
     };
     const run = this.#environment.createRun?.(parts) ?? new ProcessorRun(parts);
@@ -284,6 +316,7 @@ export class ProcessorRunner {
     if (run === undefined || this.#ending !== undefined) return;
     this.#ending = run.end(mode).finally(() => {
       this.#ending = undefined;
+      this.#notices.flush();
       if (this.#state === 'draining') this.#become('stopped');
     });
   }
@@ -297,6 +330,16 @@ export class ProcessorRunner {
     this.#warn(reason);
     this.#waiters.fail(this.#failedError(failure));
     this.#windDown('settle');
+  }
+
+  #gaveUp(given: GivenUp): void {
+    const { action, event, error } = given;
+    this.#counts[action === 'park' ? 'parked' : action === 'skip' ? 'skipped' : 'compensated'] += 1;
+    this.#givenUp = { action, event, error, at: this.#environment.clock.now() };
+    // Those that wait behind another were not tried: that one was told of.
+    if (error === undefined) return;
+    this.#notices.add(givenUpReason(`${this.#role} "${this.definition.name}"`, given));
+    this.#notify();
   }
 
   #failedError(failure: ProcessorFailure): ProcessorFailedError {

@@ -1,7 +1,7 @@
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { ProcessorDegradation } from '../observation/processor-status.js';
-import type { RetrySchedule } from '../recovery/retry-schedule.js';
-import type { DispatcherHost } from './dispatcher.js';
+import type { ProcessorRecovery } from '../recovery/processor-recovery.js';
+import type { DispatcherHost, GivenUp } from './dispatcher.js';
 import type { FailureCause } from './errors.js';
 import type { RunnerEnvironment } from './runner-environment.js';
 
@@ -11,13 +11,14 @@ export interface RunListener {
   /** Something that the status shows has changed. */
   changed(): void;
   failed(cause: FailureCause): void;
+  gaveUp(given: GivenUp): void;
 }
 
 /** What a run is made from. */
 export interface RunParts {
   readonly definition: ProcessorDefinition;
   readonly environment: RunnerEnvironment;
-  readonly retry: RetrySchedule;
+  readonly recovery: ProcessorRecovery;
   readonly counts: DispatcherHost['counts'];
   readonly listener: RunListener;
 }

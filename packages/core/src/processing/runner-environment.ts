@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.js';
 import type { Clock } from '../clock.js';
 import type { HandlerMiddleware } from '../model/middleware.js';
+import type { Guards } from '../recovery/guards.js';
 import type { Schema } from '../schema/schema.js';
 import type { Intake } from '../routing/intake.js';
 import type { OpenScope } from './message-scope.js';
@@ -28,6 +29,8 @@ export interface RunnerEnvironment {
   readonly source?: ((host: SourceHost) => Source) | undefined;
   /** Makes a run where it is not one of a whole processor in this process alone. Default: none. */
   readonly createRun?: ((parts: RunParts) => Run | undefined) | undefined;
+  /** Circuit breakers and bulkheads, shared by name. Default: its own. */
+  readonly guards?: Guards | undefined;
   /** Told of a failure, beside the status. Default: a warning of the process, so that none goes unseen. */
   readonly warn?: ((message: string) => void) | undefined;
 }

@@ -1,27 +1,30 @@
 import { CheckpointConflictError } from '../backend/checkpoints.js';
 import { sleep } from '../clock.js';
 import type { TransactionDelivery } from '../model/processor-definition.js';
-import { isOutage } from '../recovery/outage.js';
-import type { RetryWaits } from '../recovery/retry-schedule.js';
+import { BreakerOpenError, HandlersLeftError, HandlerTimeoutError } from '../recovery/errors.js';
+import { noTries, type Tries } from '../recovery/handler-recovery.js';
+import type { WatchedCall } from '../recovery/slow-calls.js';
 import { toError } from '../recovery/thrown.js';
 import type { Checkpointer } from './checkpointer.js';
 import type { Dispatcher, DispatcherHost, ReadBatch } from './dispatcher.js';
 import { Gate } from './gate.js';
 import { HandlerCalls } from './handler-calls.js';
 
-/** The tries that a part of a batch has behind it. */
-interface Tries {
+/** Most milliseconds between two looks at an open circuit breaker. */
+const MOST_BREAKER_WAIT_MS = 1_000;
+
+/** A part of a batch on its way. */
+interface Part extends ReadBatch {
   attempt: number;
-  /** Those that count against the policy. */
-  failures: number;
-  readonly waits: RetryWaits;
+  readonly tries: Tries;
 }
 
 /**
  * A batch at a time, in one transaction with the checkpoint: what the handler wrote and how far it came are stored
  * together or not at all.
  *
- * A batch that fails is tried again event by event, so that those before the culprit are kept and the culprit is named.
+ * A batch that fails is tried again event by event, so that those before the culprit are kept and the culprit is named. One that is
+ * skipped is left out of what the handler gets, and the checkpoint moves over it.
  */
 export class TransactionDispatcher implements Dispatcher {
   readonly #host: DispatcherHost;
@@ -34,6 +37,7 @@ export class TransactionDispatcher implements Dispatcher {
   #pending = 0;
   #taking: Promise<void> | undefined;
   #attempting: Promise<unknown> | undefined;
+  readonly #watched: WatchedCall;
   /** Positions that a commit was attempted for whose answer was lost. */
   readonly #unanswered = new Set<bigint>();
 
@@ -42,6 +46,16 @@ export class TransactionDispatcher implements Dispatcher {
     this.#delivery = delivery;
     this.#calls = new HandlerCalls(host);
     this.#checkpointer = checkpointer;
+    const isRunning = (): boolean => this.#inFlight > 0;
+    this.#watched = {
+      get isRunning() {
+        return isRunning();
+      },
+      handler: host.definition.name,
+      event: undefined,
+      looks: 0,
+    };
+    host.recovery.slow.watch(this.#watched);
   }
 
   get inFlight(): number {
@@ -58,13 +72,11 @@ export class TransactionDispatcher implements Dispatcher {
       return;
     }
     this.#pending = batch.events.length;
-    this.#taking = this.#finish(batch, { attempt: 0, failures: 0, waits: this.#host.retry.waits() }).finally(
-      () => {
-        this.#pending = 0;
-        this.#taking = undefined;
-        this.#unanswered.clear();
-      },
-    );
+    this.#taking = this.#finish({ ...batch, attempt: 0, tries: noTries() }).finally(() => {
+      this.#pending = 0;
+      this.#taking = undefined;
+      this.#unanswered.clear();
+    });
     return this.#taking;
   }
 
@@ -87,25 +99,36 @@ export class TransactionDispatcher implements Dispatcher {
   discard(): void {
     this.#over = true;
     this.#gate.remove();
+    this.#host.recovery.slow.unwatch(this.#watched);
   }
 
   /** Settles when the batch is finished, or will not be. */
-  async #finish(batch: ReadBatch, tries: Tries): Promise<void> {
+  async #finish(batch: Part): Promise<void> {
     for (;;) {
       if (!this.#over && !this.#gate.isOpen) await this.#gate.pass();
       if (this.#over || this.#isDone(batch)) return;
-      tries.attempt += 1;
-      const error = await this.#attempt(batch, tries.attempt);
+      batch.attempt += 1;
+      const error = await this.#attempt(batch);
       if (error === undefined || this.#over || this.#host.signal.aborted) return;
-      if (!this.#mayRetry(error, batch, tries)) return;
-      await sleep(this.#host.clock, tries.waits.next(), this.#host.signal);
-      const parts = isOutage(error) ? [] : partsOf(batch);
-      if (parts.length <= 1) continue;
-      for (const part of parts) {
-        await this.#finish(part, { ...tries, waits: this.#host.retry.waits() });
+      const next = this.#judge(error, batch);
+      if (next === 'over') return;
+      if (next === 'skip') return this.#skip(batch, error);
+      await sleep(this.#host.clock, next.afterMs, this.#host.signal);
+      if (!next.inParts) continue;
+      for (const { events, position } of partsOf(batch)) {
+        const tries = { ...noTries(), failures: new Map(batch.tries.failures) };
+        await this.#finish({ events, position, attempt: batch.attempt, tries });
       }
       return;
     }
+  }
+
+  /** Moves the checkpoint over what cannot be handled. */
+  async #skip(culprit: Part, error: Error): Promise<void> {
+    await this.#finish({ events: [], position: culprit.position, attempt: 0, tries: noTries() });
+    if (this.#over || this.#host.signal.aborted) return;
+    for (const event of culprit.events)
+      this.#host.gaveUp({ action: 'skip', event, error, attempts: culprit.attempt });
   }
 
   /** True for a part that turned out to be stored by a commit whose answer had been lost. */
@@ -114,50 +137,82 @@ export class TransactionDispatcher implements Dispatcher {
     return this.#unanswered.size > 0 && stored !== undefined && stored >= position;
   }
 
-  #mayRetry(error: Error, { events }: ReadBatch, tries: Tries): boolean {
-    const isConflict = error instanceof CheckpointConflictError;
-    if (isOutage(error)) this.#host.outage(error);
-    else tries.failures += 1;
-    if (isConflict || tries.failures >= this.#host.retry.attempts) {
-      this.#over = true;
-      const culprit = !isConflict && isOnePosition(events) ? events[0] : undefined;
-      this.#host.fail({ error, event: culprit, attempts: tries.attempt });
-      return false;
+  #judge(
+    error: Error,
+    batch: Part,
+  ): 'over' | 'skip' | { readonly afterMs: number; readonly inParts: boolean } {
+    const { counts, recovery, outage } = this.#host;
+    if (error instanceof BreakerOpenError) {
+      batch.attempt -= 1;
+      return { afterMs: Math.min(error.waitMs, MOST_BREAKER_WAIT_MS), inParts: false };
     }
-    this.#host.counts.retried += 1;
-    return true;
+    if (error instanceof CheckpointConflictError || error instanceof HandlersLeftError)
+      return this.#fail(error, batch);
+    const inParts = !isOnePosition(batch.events);
+    const [event] = inParts ? [] : batch.events;
+    const guard = recovery.of();
+    const verdict = guard.recovery.judge(error, event, batch.tries, guard.breaker?.isClosed === false);
+    if (verdict.kind === 'outage') outage(error);
+    if (verdict.kind === 'give-up' && !inParts) {
+      return guard.recovery.onFailure === 'skip' && event !== undefined
+        ? 'skip'
+        : this.#fail(verdict.error, batch);
+    }
+    counts.retried += 1;
+    // Which of several events is the culprit shows only when each is tried by itself.
+    if (verdict.kind === 'give-up') return { afterMs: 0, inParts };
+    return { afterMs: verdict.afterMs, inParts: inParts && verdict.kind !== 'outage' };
   }
 
-  async #attempt(batch: ReadBatch, attempt: number): Promise<Error | undefined> {
-    const attempting = this.#checkpointer.exclusively(() => this.#commitOrError(batch, attempt));
+  #fail(error: Error, { events, attempt }: Part): 'over' {
+    this.#over = true;
+    const hasCulprit = !(error instanceof CheckpointConflictError) && isOnePosition(events);
+    this.#host.fail({ error, event: hasCulprit ? events[0] : undefined, attempts: attempt });
+    return 'over';
+  }
+
+  async #attempt(batch: Part): Promise<Error | undefined> {
+    const attempting = this.#checkpointer.exclusively(() => this.#commitOrError(batch));
     this.#attempting = attempting;
+    this.#watched.looks = 0;
     this.#inFlight = 1;
     try {
       return await attempting;
     } finally {
       this.#inFlight = 0;
       this.#attempting = undefined;
+      if (this.#watched.looks > 0) this.#host.recovery.slow.ended(this.#watched);
     }
   }
 
-  async #commitOrError(batch: ReadBatch, attempt: number): Promise<Error | undefined> {
+  async #commitOrError(batch: Part): Promise<Error | undefined> {
     try {
-      await this.#commit(batch, attempt);
+      await this.#guarded(batch);
       this.#done(batch.position, batch.events.length);
       return undefined;
     } catch (thrown) {
       const error = toError(thrown);
+      // What was left behind may still commit.
+      if (error instanceof HandlerTimeoutError && error.wasLeft) this.#unanswered.add(batch.position);
       return error instanceof CheckpointConflictError ? this.#orOurs(error, batch) : error;
     }
   }
 
-  async #commit({ events, position }: ReadBatch, attempt: number): Promise<void> {
-    const { backend, signal } = this.#host;
+  async #guarded(batch: Part): Promise<void> {
+    const { recovery, definition, signal } = this.#host;
+    const guard = recovery.of();
+    const call = (own: AbortSignal): Promise<void> => this.#commit(batch, own);
+    if (guard.isPlain) await call(signal);
+    else await guard.run({ handler: definition.name, event: batch.events[0], signal, call });
+  }
+
+  async #commit({ events, position, attempt }: Part, signal: AbortSignal): Promise<void> {
+    const { backend } = this.#host;
     const move = this.#checkpointer.moveTo(position);
     let moved = false;
     try {
       await backend.transaction(async (tx) => {
-        await this.#calls.transaction(this.#delivery, events, tx, attempt);
+        await this.#calls.transaction(this.#delivery, events, tx, attempt, signal);
         // A handler told to stop may have returned without having done its work.
         signal.throwIfAborted();
         await tx.checkpoints.move(move);

@@ -68,7 +68,8 @@ export class Breaker {
     const { state } = this.#policy;
     return {
       name: this.name,
-      state: state === CircuitState.Closed ? 'closed' : state === CircuitState.HalfOpen ? 'half-open' : 'open',
+      state:
+        state === CircuitState.Closed ? 'closed' : state === CircuitState.HalfOpen ? 'half-open' : 'open',
       since: this.#since,
       error: this.#error,
     };
@@ -109,7 +110,8 @@ export class Breaker {
         }
       });
     } catch (thrown) {
-      if (!isBegun && thrown instanceof BrokenCircuitError) throw new BreakerOpenError(this.name, this.#waitMs());
+      if (!isBegun && thrown instanceof BrokenCircuitError)
+        throw new BreakerOpenError(this.name, this.#waitMs());
       if (failure === undefined) throw thrown;
     }
     if (failure !== undefined) throw failure.thrown;

@@ -63,7 +63,10 @@ export class ErrorRuleError extends TidemarkError {
     what: string,
     options?: ErrorOptions,
   ) {
-    super(`A rule of "errors" ${what}, so it is not known what to do about the failure. Mend the rule.`, options);
+    super(
+      `A rule of "errors" ${what}, so it is not known what to do about the failure. Mend the rule.`,
+      options,
+    );
   }
 }
 

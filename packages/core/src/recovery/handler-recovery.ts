@@ -64,7 +64,11 @@ export class HandlerRecovery {
     const scheduleOf = (kind: RetriedKind): RetrySchedule => {
       const base = policy.retry ?? retry ?? {};
       const attempts = defaultAttempts[kind];
-      return new RetrySchedule({ ...base, ...(attempts === undefined ? {} : { attempts }), ...policy.retryBy?.[kind] });
+      return new RetrySchedule({
+        ...base,
+        ...(attempts === undefined ? {} : { attempts }),
+        ...policy.retryBy?.[kind],
+      });
     };
     this.#schedules = {
       transient: scheduleOf('transient'),
@@ -98,7 +102,11 @@ export class HandlerRecovery {
         return { kind: 'give-up', errorKind: kind, error: ruleFailure ?? error };
       }
     }
-    return { kind: 'retry', errorKind: kind, afterMs: delayMs === undefined ? this.#wait(kind, tries) : spread(delayMs) };
+    return {
+      kind: 'retry',
+      errorKind: kind,
+      afterMs: delayMs === undefined ? this.#wait(kind, tries) : spread(delayMs),
+    };
   }
 
   /** The wait before the next try of this kind. */

@@ -21,7 +21,8 @@ export class NonErrorThrownError extends TidemarkError {
 }
 
 /** Whatever was thrown, as an `Error`: itself if it is one (of another realm too), else wrapped. Never throws. */
-export const toError = (thrown: unknown): Error => (isError(thrown) ? thrown : new NonErrorThrownError(thrown));
+export const toError = (thrown: unknown): Error =>
+  isError(thrown) ? thrown : new NonErrorThrownError(thrown);
 
 const isError = (thrown: unknown): thrown is Error => {
   try {

@@ -11,6 +11,14 @@ const priorities = ['critical', 'high', 'normal', 'low'] as const;
 /** The most memory that this process ever had, in megabytes; Node compiles the sources in it, too. */
 const peak = (): number => (process.resourceUsage().maxRSS * 1_024) / 1_000_000;
 
+const sampleOf = (): RecordedEvent => {
+  const [first] = readyEvents(1);
+  if (first === undefined) throw new Error('There is no event to copy.');
+  return first;
+};
+
+const sample = sampleOf();
+
 /** A log that makes its events when they are read, so that only who keeps them has them in memory. */
 const madeWhenRead = (): Backend => {
   const inner = readyBackend([], 1);
@@ -28,12 +36,10 @@ const madeWhenRead = (): Backend => {
         const closed = new Promise<void>((resolve) => {
           close = resolve;
         });
-        const [template] = readyEvents(1);
-        if (template === undefined) throw new Error('There is no event to copy.');
         async function* run() {
           for (let first = 0; first < events; first += size) {
             const batch: readonly RecordedEvent[] = Array.from({ length: size }, (_, index) => ({
-              ...template,
+              ...sample,
               position: BigInt(first + index + 1),
               data: { number: first + index },
             }));
@@ -69,9 +75,8 @@ const ours = async (): Promise<number> => {
 const bare = async (): Promise<number> => {
   let handled = 0;
   const queue = new PQueue({ concurrency: 16 });
-  const template = readyEvents(1)[0];
   for (let number = 0; number < events; number += 1) {
-    const event = { ...template, position: BigInt(number), data: { number } };
+    const event = { ...sample, position: BigInt(number), data: { number } };
     void queue.add(
       async () => {
         handled += event.data.number >= 0 ? 1 : 0;

@@ -1,5 +1,5 @@
 import type { Newable, ServiceIdentifier } from 'inversify';
-import { MessageContext, type MessageContextInit, type ServiceScope } from '../messages/context.js';
+import { MessageContext, type ServiceScope } from '../messages/context.js';
 import type { RecordedEvent } from '../messages/event.js';
 import type { EventsContext } from '../model/batch-handler.js';
 import type { BatchContext, HandlerContext } from '../model/processor-definition.js';

@@ -17,10 +17,13 @@ export class DataFolder {
   readonly path: string;
   /** Folder of the embedded database. */
   readonly store: string;
+  /** Folder of the embedded database for all that is not an event, where events are on a server that keeps nothing else. */
+  readonly state: string;
 
   constructor(path: string) {
     this.path = path;
     this.store = join(path, 'events');
+    this.state = join(path, 'state');
   }
 
   async prepare(): Promise<void> {

@@ -91,7 +91,7 @@ const finish = (
 };
 
 /** A URL without its password, which is nobody's who looks over a shoulder. */
-const withoutPassword = (word: string): string => word.replace(/^(\w+:\/\/[^:@/]*:)[^@/]*@/, '$1…@');
+const withoutPassword = (word: string): string => word.replace(/^([\w+]+:\/\/[^:@/]*:)[^@/]*@/, '$1…@');
 
 const quoted = (word: string): string =>
   /^[\w./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -9,7 +9,7 @@ export interface Options {
   readonly question: string;
   /** Absolute path of the folder for all that the program keeps. */
   readonly data: string;
-  /** URL of the PostgreSQL server to keep events in; `undefined` for the embedded database. */
+  /** URL of the PostgreSQL or EventStoreDB server to keep events in; `undefined` for the embedded database. */
   readonly backend: string | undefined;
   /** URL of a Redis that helps it. */
   readonly redis: string | undefined;
@@ -43,8 +43,11 @@ export const readOptions = (parameters: readonly string[]): Options => {
     .option('--docs <folder>', 'folder of documents (default: the documentation of this repository)')
     .option('--question <text>', 'what to find out', textOf, defaultQuestion)
     .option('--data <folder>', 'where events and reports are kept', '.tidemark/research-crew')
-    .option('--backend <url>', 'keep events in a PostgreSQL server, postgres://user:password@host/database')
-    .option('--redis <url>', 'with --backend: a Redis beside it, redis://host:6379')
+    .option(
+      '--backend <url>',
+      'keep events in PostgreSQL, postgres://user:password@host/database, or EventStoreDB, esdb://host:2113?tls=false',
+    )
+    .option('--redis <url>', 'with PostgreSQL: a Redis beside it, redis://host:6379')
     .option('--researchers <number>', 'how many search side by side, from 1 to 16', researchersOf, 3)
     .option(
       '--pace <milliseconds>',

@@ -1,4 +1,5 @@
 import { ConfigurationError, type Backend } from '@tidemark/core';
+import { eventStoreDb } from '@tidemark/adapters/eventstoredb';
 import { pglite } from '@tidemark/adapters/pglite';
 import { postgres } from '@tidemark/adapters/postgres';
 import { redis } from '@tidemark/adapters/redis';
@@ -19,8 +20,8 @@ export interface Store {
 const schema = 'research_crew';
 
 /**
- * The embedded database in the data folder, or a PostgreSQL server, with Redis or without: nothing else in the program
- * knows which.
+ * The embedded database in the data folder; or a PostgreSQL server, with Redis or without; or an EventStoreDB server, with all
+ * that is not an event in the data folder. Nothing else in the program knows which.
  *
  * @throws {ConfigurationError} the URLs are none of servers that it can use
  */
@@ -28,18 +29,30 @@ export const chooseStore = (
   { backend: url, redis: redisUrl }: Pick<Options, 'backend' | 'redis'>,
   folder: DataFolder,
 ): Store => {
+  const isPostgres = url !== undefined && /^postgres(ql)?:\/\//.test(url);
+  if (redisUrl !== undefined && !isPostgres) {
+    throw new ConfigurationError('--redis helps a PostgreSQL server: name that one with --backend, too.');
+  }
   if (url === undefined) {
-    if (redisUrl !== undefined) {
-      throw new ConfigurationError('--redis helps a PostgreSQL server: name that one with --backend, too.');
-    }
     return {
       backend: pglite({ folder: folder.store }),
       name: folder.store,
       clear: () => folder.clearStore(),
     };
   }
-  if (!/^postgres(ql)?:\/\//.test(url)) {
-    throw new ConfigurationError('--backend must be a URL that begins with postgres://');
+  if (/^esdb(\+discover)?:\/\//.test(url)) {
+    return {
+      backend: eventStoreDb({ connectionString: url, state: pglite({ folder: folder.state }) }),
+      name: `EventStoreDB, all else in ${folder.state}`,
+      clear: async () => {
+        throw new ConfigurationError(
+          'EventStoreDB forgets nothing, so --fresh is not for it: ask something else, or start with an empty server and data folder.',
+        );
+      },
+    };
+  }
+  if (!isPostgres) {
+    throw new ConfigurationError('--backend must be a URL that begins with postgres:// or esdb://');
   }
   return {
     backend: postgres({

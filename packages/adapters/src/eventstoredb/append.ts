@@ -100,6 +100,7 @@ export class Appends {
           client.appendToStream(work.stream, [...work.sent], {
             ...this.#connection.appendOptions,
             expectedRevision: decision.revision,
+            streamState: decision.revision,
           }),
         );
         if (success) {

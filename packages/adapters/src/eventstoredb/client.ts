@@ -58,6 +58,9 @@ export interface Cancellable {
   cancel(): Promise<void>;
 }
 
+/** A read: a readable stream in `@eventstore/db-client`, an iterator in `@kurrent/kurrentdb-client`. */
+export type ClientRead = (ClientReadable & Cancellable) | AsyncIterable<ClientResolvedEvent>;
+
 /** A subscription that can be ended. */
 export interface Unsubscribable {
   /** Ends it. */
@@ -71,7 +74,10 @@ export interface ClientCallOptions {
 type Revision = bigint | 'any' | 'no_stream' | 'stream_exists';
 
 export interface ClientAppendOptions extends ClientCallOptions {
+  /** What `@eventstore/db-client` goes by. */
   readonly expectedRevision: Revision;
+  /** The same under the name that `@kurrent/kurrentdb-client` goes by: each takes anything for right where it finds none. */
+  readonly streamState: Revision;
 }
 
 export interface ClientTombstoneOptions extends ClientCallOptions {
@@ -121,10 +127,10 @@ export interface EventStoreDbClient extends ClientGroups {
     readonly nextExpectedRevision: bigint;
     readonly position?: ClientPosition | undefined;
   }>;
-  /** Reads one stream; `cancel` ends the call. */
-  readStream(stream: string, options: ClientReadStreamOptions): ClientReadable & Cancellable;
-  /** Reads the whole log; `cancel` ends the call. */
-  readAll(options: ClientReadAllOptions): ClientReadable & Cancellable;
+  /** Reads one stream. */
+  readStream(stream: string, options: ClientReadStreamOptions): ClientRead;
+  /** Reads the whole log. */
+  readAll(options: ClientReadAllOptions): ClientRead;
   /** Follows the whole log; `unsubscribe` ends it. */
   subscribeToAll(options: ClientSubscribeOptions): ClientReadable & Unsubscribable;
   /** Closes a stream for ever. */

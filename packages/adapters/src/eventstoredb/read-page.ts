@@ -1,18 +1,44 @@
 import { StoreUnavailableError } from '@tidemark/core';
-import type { ClientReadable, ClientResolvedEvent } from './client.js';
+import type { ClientRead, ClientResolvedEvent } from './client.js';
 import { NoAnswerError } from './errors.js';
 
 /** The longest silence of the server in a read, in milliseconds. The client itself sets reads no deadline. */
 const longestSilenceMs = 10_000;
 
+/** The two kinds of reads of clients as one: told of what comes, and ended. */
+interface Following {
+  readonly data: (event: ClientResolvedEvent) => void;
+  readonly end: () => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** @returns what ends the read */
+const follow = (read: ClientRead, { data, end, fail }: Following): (() => void) => {
+  if ('on' in read) {
+    read.on('data', data);
+    read.on('end', end);
+    // Stays, since the client may tell of an error once more behind the end.
+    read.on('error', fail);
+    // Destroyed without a reason, when the client is disposed of.
+    read.on('close', () => fail(new StoreUnavailableError('The read was ended.')));
+    return () => void read.cancel().catch(() => undefined);
+  }
+  const iterator = read[Symbol.asyncIterator]();
+  const iterate = async (): Promise<void> => {
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) data(next.value);
+  };
+  iterate().then(end, fail);
+  return () => void iterator.return?.().then(undefined, () => undefined);
+};
+
 /**
- * All events of one read of the client, without a promise for each.
+ * All events of one read of the client.
  *
  * @param ended ends the read when it is aborted
  * @throws the client's error
  */
 export const readPage = (
-  read: ClientReadable & { cancel(): Promise<void> },
+  read: ClientRead,
   ended: readonly (AbortSignal | undefined)[],
 ): Promise<readonly ClientResolvedEvent[]> =>
   new Promise((resolve, reject) => {
@@ -26,10 +52,18 @@ export const readPage = (
     // A read that was cancelled neither ends nor fails.
     const cancel = (reason: Error): void =>
       settle(() => {
-        read.cancel().catch(() => undefined);
+        end();
         reject(reason);
       });
     const stop = (): void => cancel(new StoreUnavailableError('The read was ended.'));
+    const end = follow(read, {
+      data: (event) => {
+        events.push(event);
+        silence?.refresh();
+      },
+      end: () => settle(() => resolve(events)),
+      fail: (error) => settle(() => reject(error)),
+    });
     for (const signal of ended) {
       if (signal?.aborted === true) return stop();
       signal?.addEventListener('abort', stop, { once: true });
@@ -38,13 +72,4 @@ export const readPage = (
       () => cancel(new NoAnswerError(`no answer within ${longestSilenceMs / 1_000} seconds`)),
       longestSilenceMs,
     );
-    read.on('data', (event) => {
-      events.push(event);
-      silence?.refresh();
-    });
-    read.on('end', () => settle(() => resolve(events)));
-    // Stays, since the client may tell of an error once more behind the end.
-    read.on('error', (error) => settle(() => reject(error)));
-    // Destroyed without a reason, when the client is disposed of.
-    read.on('close', () => settle(() => reject(new StoreUnavailableError('The read was ended.'))));
   });

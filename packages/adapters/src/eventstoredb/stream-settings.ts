@@ -79,9 +79,11 @@ export class StreamSettings {
     try {
       await this.#connection.call(`setting stream "${stream}"`, async (client) => {
         try {
+          const expected = revision < 0n ? 'no_stream' : revision;
           const { success } = await client.appendToStream(`$$${stream}`, [event], {
             ...appendOptions,
-            expectedRevision: revision < 0n ? 'no_stream' : revision,
+            expectedRevision: expected,
+            streamState: expected,
           });
           if (!success) throw new Outrun();
         } catch (error) {

@@ -136,6 +136,7 @@ export class StreamViews {
         await client.appendToStream(stream, [probe], {
           ...this.#connection.appendOptions,
           expectedRevision: unreachable,
+          streamState: unreachable,
         });
         return undefined;
       } catch (error) {
@@ -147,7 +148,9 @@ export class StreamViews {
 }
 
 /** What the server said the stream's version is when it refused an append. */
-export const actualVersion = (error: unknown): number | undefined =>
-  error instanceof Error && 'actualVersion' in error && typeof error.actualVersion === 'bigint'
-    ? Number(error.actualVersion)
-    : undefined;
+export const actualVersion = (error: unknown): number | undefined => {
+  if (!(error instanceof Error)) return undefined;
+  // The two clients have another name for it.
+  const version: unknown = Reflect.get(error, 'actualVersion') ?? Reflect.get(error, 'actualState');
+  return typeof version === 'bigint' ? Number(version) : undefined;
+};

@@ -363,3 +363,44 @@ export type {
   PersistentSubscriptions,
 } from './backend/persistent-subscriptions.js';
 export type { ConsumerGroup, ParkedOptions } from './app/consumer-group.js';
+
+// Recovery: what becomes of events that cannot be handled
+export {
+  onError,
+  rateLimited,
+  type ErrorClass,
+  type ErrorClassifier,
+  type ErrorKind,
+  type ErrorRule,
+  type ErrorType,
+  type RateLimited,
+} from './model/error-rules.js';
+export type {
+  BreakerOptions,
+  BulkheadOptions,
+  FailureAction,
+  RecoveryPolicy,
+} from './model/handler-policy.js';
+export type { DeadLetterOptions, DeadLetterRetry } from './model/dead-letter-options.js';
+export { Compensate } from './model/compensate.js';
+export {
+  BreakerOpenError,
+  CompensationFailedError,
+  DeadLettersFullError,
+  ErrorRuleError,
+  HandlersLeftError,
+  HandlerTimeoutError,
+} from './recovery/errors.js';
+export type { BreakerStatus } from './recovery/breaker.js';
+export type { SlowCall } from './recovery/slow-calls.js';
+export type { DeadLetterTotals } from './recovery/parking.js';
+export type { ProcessorGivenUp } from './observation/processor-status.js';
+export { EventGoneError } from './processing/errors.js';
+export type { EditedEvent, LetterRetryResult } from './processing/letter-retries.js';
+export type {
+  DeadLetterFilter,
+  DeadLetterRetryOptions,
+  DeadLetterRetryReport,
+  DeadLetters,
+  ShownDeadLetter,
+} from './app/dead-letters.js';

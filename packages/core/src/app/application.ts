@@ -15,6 +15,8 @@ import type { ProcessorChange } from '../observation/processor-change.js';
 import type { Problems } from '../observation/problems.js';
 import type { ProcessorRunner } from '../processing/processor-runner.js';
 import type { OpenScope } from '../processing/message-scope.js';
+import type { BreakerStatus } from '../recovery/breaker.js';
+import type { Guards } from '../recovery/guards.js';
 import type { Match } from '../routing/event-match.js';
 import {
   LiveSubscriptions,
@@ -24,6 +26,7 @@ import {
 } from '../routing/live-subscription.js';
 import type { Routes } from '../routing/routes.js';
 import { ConsumerGroup } from './consumer-group.js';
+import { DeadLetters } from './dead-letters.js';
 import { combineHealth, type ApplicationHealth, type Health } from './health.js';
 import type { NodePresence } from './node-presence.js';
 import { Processors } from './processors.js';
@@ -69,6 +72,9 @@ export class Application implements AsyncDisposable {
   readonly routes: Routes;
   /** The runners of processors, projections and sagas, by name; processors can be added and removed while the application runs. */
   readonly processors: Processors;
+  /** Events that could not be handled, and those that wait behind them. */
+  readonly deadLetters: DeadLetters;
+  readonly #guards: Guards;
   readonly #subscriptions: LiveSubscriptions;
   readonly #sequence = new Sequence(() => this.#steps());
   #wasStarted = false;
@@ -78,6 +84,8 @@ export class Application implements AsyncDisposable {
     this.routes = routes;
     this.processors = new Processors(registry, this.#sequence);
     const { backend, schema } = registry;
+    this.deadLetters = new DeadLetters(backend.deadLetters, registry.processors);
+    this.#guards = registry.guards;
     this.#subscriptions = new LiveSubscriptions({ backend, schema, clock, services, problems });
     this.#presence = presence;
     this.#registry = registry;
@@ -203,6 +211,11 @@ export class Application implements AsyncDisposable {
    */
   nodes(): Promise<readonly AnnouncedNode[]> {
     return this.#presence.list();
+  }
+
+  /** The circuit breakers of all handlers, as they are now. */
+  breakers(): readonly BreakerStatus[] {
+    return this.#guards.breakers();
   }
 
   /**

@@ -13,6 +13,7 @@ import type { HandlerMiddleware } from '../model/middleware.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { UpcasterDefinition } from '../model/upcaster-definition.js';
 import { ProcessorRunner } from '../processing/processor-runner.js';
+import { Guards } from '../recovery/guards.js';
 import type { RoutingTable } from '../routing/routing-table.js';
 import { DuplicateNameError } from '../schema/errors.js';
 import type { Schema } from '../schema/schema.js';
@@ -53,6 +54,8 @@ export class Registry implements Composition {
   readonly container: Container;
   readonly commands: CommandBus;
   readonly clock: Clock;
+  /** Circuit breakers and bulkheads of all handlers. */
+  readonly guards: Guards;
   readonly #services: MessageServices;
   readonly #cluster: Cluster;
   readonly #table: RoutingTable;
@@ -84,6 +87,7 @@ export class Registry implements Composition {
     this.container = container;
     this.commands = commands;
     this.clock = clock;
+    this.guards = new Guards(clock);
     this.#services = services;
     this.#cluster = cluster;
     this.#table = table;
@@ -147,6 +151,7 @@ export class Registry implements Composition {
       clock: this.clock,
       services: (context) => this.#services.scope(context),
       middleware: this.#middleware,
+      guards: this.guards,
       graceMs: this.#drainMs,
     });
     this.watch.watch(runner);

@@ -9,6 +9,8 @@ import { attachDefinition } from './attached.js';
 import type { BatchHandler } from './batch-handler.js';
 import { checkName } from './check-name.js';
 import { MarkKind } from './class-marks.js';
+import { compensationOf } from './compensate.js';
+import type { DeadLetterOptions } from './dead-letter-options.js';
 import { definedAt } from './defined-at.js';
 import type { Class } from './definition.js';
 import {
@@ -48,7 +50,8 @@ export interface ProcessorOptions extends HandlerPolicy {
   readonly keyConcurrency?: number | undefined;
   /** Events of one key are handled in order. Default: the stream's name. */
   readonly key?: ((event: RecordedEvent) => string) | undefined;
-  readonly retry?: RetryPolicy | undefined;
+  /** Bounds of its dead letters, and whether they are tried again by themselves. */
+  readonly deadLetters?: DeadLetterOptions | undefined;
   /** Most events that are read from the store at once. Default: 500. */
   readonly batchSize?: number | undefined;
   /** How many events may wait in memory: only among these can an urgent one overtake others. Default: 2 × `batchSize`. */
@@ -113,7 +116,8 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
   const patterns = on.flatMap((handler) => handler.patterns);
   const policy = policyIn(options);
   const policies = policiesByMethod(type, on, policy);
-  const { name, source, startFrom, retry, batchSize, readAhead, filter, middleware } = options;
+  const handlerOf = (eventType: string): string | undefined => methods.of(eventType);
+  const { name, source, startFrom, retry, batchSize, readAhead, filter, middleware, deadLetters } = options;
   const { routes, routed = routes !== undefined, scope = 'singleton' } = options;
   const routedMessages = routes?.flatMap(({ match }) => match.messages) ?? [];
   return {
@@ -133,7 +137,12 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
     policy,
     ...(policies === undefined
       ? {}
-      : { policyOf: (event: RecordedEvent) => policies.get(methods.of(event.type) ?? '') ?? policy }),
+      : {
+          policies,
+          policyOf: (event: RecordedEvent) => policies.get(methods.of(event.type) ?? '') ?? policy,
+        }),
+    ...compensationOf(type, policies ?? new Map(on.map(({ method }) => [method, policy])), handlerOf),
+    ...(deadLetters === undefined ? {} : { deadLetters }),
     handlerOf: (event) => methods.of(event.type) ?? name,
     messages: [...new Set([...on.flatMap(({ messages }) => messages), ...routedMessages])],
     handler: { class: type, scope },

@@ -1,4 +1,5 @@
 import { CheckpointConflictError } from '../backend/checkpoints.js';
+import type { DeadLetter } from '../backend/dead-letters.js';
 import { LeaseLostError } from '../backend/leases.js';
 import { TidemarkError } from '../error.js';
 import type { RecordedEvent } from '../messages/event.js';
@@ -41,3 +42,15 @@ export const givenUpReason = (subject: string, { action, event, error, attempts 
 
 const described = ({ type, stream, version, position }: RecordedEvent): string =>
   `event "${type}" (stream "${stream}", version ${version}, position ${position})`;
+
+/** The event of a dead letter is no longer in the log, or its processor gets it no more. */
+export class EventGoneError extends TidemarkError {
+  readonly code = 'event-gone';
+
+  constructor(readonly letter: DeadLetter) {
+    super(
+      `event "${letter.type}" (stream "${letter.stream}", version ${letter.version}, position ${letter.position}) cannot be tried again: ` +
+        'it is no longer in the log, or the processor gets it no more. Discard its dead letter.',
+    );
+  }
+}

@@ -19,6 +19,8 @@ import { checkDelivery } from './check-delivery.js';
 import { defaultWaitMs } from './defaults.js';
 import type { GivenUp, ProcessorCounts } from './dispatcher.js';
 import { failureReason, givenUpReason, ProcessorFailedError, type FailureCause } from './errors.js';
+import { LetterKeeper } from './letter-keeper.js';
+import { LetterRetries } from './letter-retries.js';
 import { ProcessorRun } from './processor-run.js';
 import type { Run, RunParts } from './run.js';
 import type { RunnerEnvironment } from './runner-environment.js';
@@ -50,6 +52,9 @@ export class ProcessorRunner {
   readonly #environment: RunnerEnvironment;
   /** How failures are dealt with. */
   readonly recovery: ProcessorRecovery;
+  /** Tries its dead letters again. */
+  readonly letterRetries: LetterRetries;
+  readonly #keeper: LetterKeeper;
   readonly #notices: GiveUpNotices;
   readonly #waiters = new PositionWaiters();
   readonly #listeners = new Set<(status: ProcessorStatus) => void>();
@@ -83,6 +88,15 @@ export class ProcessorRunner {
       guards,
       heedMs: abandonMs,
       changed: () => this.#notify(),
+    });
+    this.letterRetries = new LetterRetries(definition, environment, this.recovery);
+    this.#keeper = new LetterKeeper({
+      environment,
+      recovery: this.recovery,
+      retries: this.letterRetries,
+      by: `${this.#role} "${definition.name}"`,
+      retriesDue: definition.deadLetters?.retry !== undefined,
+      warn: (message) => this.#warn(message),
     });
   }
 
@@ -127,6 +141,7 @@ export class ProcessorRunner {
       case 'paused':
         this.#become('running');
         this.#run?.release();
+        this.#keeper.start();
         return;
       case 'stopped':
       case 'draining':
@@ -150,7 +165,7 @@ export class ProcessorRunner {
     this.#wish = 'paused';
     if (this.#starting !== undefined) return this.#starting;
     if (this.#state === 'running') this.#hold();
-    if (this.#state === 'paused') await this.#run?.settle();
+    if (this.#state === 'paused') await Promise.all([this.#run?.settle(), this.#keeper.stop()]);
   }
 
   /**
@@ -255,6 +270,7 @@ export class ProcessorRunner {
       // It may begin behind where the run before it ended: the checkpoint is another's, or was moved meanwhile.
       if (run.position !== undefined) this.#waiters.reach(run.position);
       run.follow();
+      if (this.#state === 'running') this.#keeper.start();
       return;
     }
   }
@@ -314,11 +330,13 @@ export class ProcessorRunner {
   #windDown(mode: 'drain' | 'settle' | 'now'): void {
     const run = this.#run;
     if (run === undefined || this.#ending !== undefined) return;
-    this.#ending = run.end(mode).finally(() => {
-      this.#ending = undefined;
-      this.#notices.flush();
-      if (this.#state === 'draining') this.#become('stopped');
-    });
+    this.#ending = Promise.all([run.end(mode), this.#keeper.stop()])
+      .then(() => undefined)
+      .finally(() => {
+        this.#ending = undefined;
+        this.#notices.flush();
+        if (this.#state === 'draining') this.#become('stopped');
+      });
   }
 
   #failed(cause: FailureCause): void {

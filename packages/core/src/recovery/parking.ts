@@ -2,6 +2,7 @@ import type { DeadLetterStore, NewDeadLetter } from '../backend/dead-letters.js'
 import { sleep, type Clock } from '../clock.js';
 import { ConfigurationError } from '../error.js';
 import type { DeadLetterOptions } from '../model/dead-letter-options.js';
+import { checkRetry, retryDelay } from './dead-letter-retry.js';
 import { DeadLettersFullError } from './errors.js';
 import { isOutage } from './outage.js';
 import { RetrySchedule } from './retry-schedule.js';
@@ -55,6 +56,7 @@ export class Parking {
         `deadLetters.${name} of "${options.processor}" must be a whole number from 1, not ${String(value)}.`,
       );
     }
+    if (options.limits.retry !== undefined) checkRetry(options.limits.retry, options.processor);
     this.#most = { letters: maxLetters, sequences: maxSequences };
   }
 
@@ -97,7 +99,8 @@ export class Parking {
         throw this.#full(letter, { of: 'sequences', most: this.#most.sequences }, failure);
       }
     }
-    await this.#add(letter, signal);
+    const { retry } = this.#options.limits;
+    await this.#add(retry === undefined ? letter : { ...letter, dueInMs: retryDelay(retry, 0) }, signal);
   }
 
   /**

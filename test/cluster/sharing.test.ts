@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { postgres } from '@tidemark/adapters/postgres';
 import { createApp, type Application, type ProcessorDefinition } from '@tidemark/core';
@@ -8,6 +9,7 @@ interface Handled {
   readonly node: string;
   readonly stream: string;
   readonly version: number;
+  readonly fencingToken: number;
 }
 
 describe('nodes that share the work of a processor', () => {
@@ -36,7 +38,8 @@ describe('nodes that share the work of a processor', () => {
     segments,
     delivery: {
       mode: 'each',
-      handle: ({ stream, version }) => void handled.push({ node, stream, version }),
+      handle: ({ stream, version }, { fencingToken = 0 }) =>
+        void handled.push({ node, stream, version, fencingToken }),
     },
   });
   const start = async (node: string, segments?: number): Promise<Application> => {
@@ -106,6 +109,11 @@ describe('nodes that share the work of a processor', () => {
     await appended(40, 20);
     await until(() => handled.length >= 40 * 60);
     expectAll(40, 60);
+    for (const { stream } of handled) {
+      const tokens = handled.filter((one) => one.stream === stream).map(({ fencingToken }) => fencingToken);
+      expect(tokens).toEqual(tokens.toSorted((one, other) => one - other));
+      expect(tokens[0]).toBeGreaterThan(0);
+    }
     expect(new Set(handled.map(({ node }) => node))).toEqual(new Set(['a', 'b']));
     await first.stop();
     await until(() => segmentsOf(second).length === 16);
@@ -113,6 +121,24 @@ describe('nodes that share the work of a processor', () => {
     await appended(5, 1);
     await until(() => handled.length >= 5);
     expect(new Set(handled.map(({ node }) => node))).toEqual(new Set(['b']));
+  }, 60_000);
+
+  it('are divided anew while they work, into more segments and into fewer, and lose and double nothing', async () => {
+    const nodes = [await start('a', 2), await start('b', 2)];
+    await until(() => nodes.every((app) => segmentsOf(app).length === 1));
+    let each = 0;
+    for (const segments of [8, 32, 4, 1, 2]) {
+      const writing = appended(25, 20);
+      each += 20;
+      await nodes[each % 2]?.divide('noter', segments);
+      const wanted = Array.from({ length: segments }, (_, id) => `${id}/${segments - 1}`);
+      await until(() => isDeepStrictEqual(nodes.flatMap(segmentsOf).toSorted(), wanted.toSorted()));
+      await writing;
+      await until(() => handled.length >= 25 * each);
+      expectAll(25, each);
+    }
+    await expect(nodes[0]?.divide('noter', 3)).rejects.toThrow('power of two');
+    await expect(nodes[0]?.divide('nobody', 2)).rejects.toThrow('not registered');
   }, 60_000);
 
   it('any of them can wait until all of them have handled what was appended', async () => {

@@ -1,6 +1,7 @@
 import type { Newable, ServiceIdentifier } from 'inversify';
 import type { AggregateLoader } from '../aggregates/aggregate-loader.js';
 import type { AnnouncedNode } from '../backend/nodes.js';
+import type { Cluster } from '../cluster/cluster.js';
 import type { Locks } from '../cluster/locks.js';
 import type { CommandBus } from '../commands/command-bus.js';
 import type { CommandResult, SendOptions } from '../commands/command.js';
@@ -54,7 +55,7 @@ export interface ApplicationParts {
   readonly loader: AggregateLoader;
   readonly problems: Problems;
   readonly presence: NodePresence;
-  readonly locks: Locks;
+  readonly cluster: Cluster;
   readonly routes: Routes;
   readonly clock: Clock;
   readonly services: OpenScope;
@@ -76,11 +77,13 @@ export class Application implements AsyncDisposable {
   readonly deadLetters: DeadLetters;
   readonly #guards: Guards;
   readonly #subscriptions: LiveSubscriptions;
+  readonly #cluster: Cluster;
   readonly #sequence = new Sequence(() => this.#steps());
   #wasStarted = false;
 
-  constructor({ registry, loader, problems, presence, locks, routes, clock, services }: ApplicationParts) {
-    this.locks = locks;
+  constructor({ registry, loader, problems, presence, cluster, routes, clock, services }: ApplicationParts) {
+    this.locks = cluster.locks;
+    this.#cluster = cluster;
     this.routes = routes;
     this.processors = new Processors(registry, this.#sequence);
     const { backend, schema } = registry;
@@ -200,6 +203,26 @@ export class Application implements AsyncDisposable {
    */
   onProcessorChange(listener: (change: ProcessorChange) => unknown): () => void {
     return this.#registry.watch.onChange(listener);
+  }
+
+  /**
+   * Divides a processor, projection or saga into another number of segments, on all nodes, while they run: each node splits the
+   * segments that it has, or merges those that belong together. The number is kept in the backend, and counts for more than what
+   * definitions say. Settles when it is known there; `status().segments` of the processor shows how far the nodes are.
+   *
+   * @param segments a power of two from 1 to 65,536
+   * @throws {InvalidArgumentError} another number, or a processor of that name is not registered, or on a persistent subscription
+   * @throws {UnsupportedError} only this process can use the backend
+   */
+  async divide(processor: string, segments: number): Promise<void> {
+    const definition = this.#runnersNamed([processor])[0]?.definition;
+    if (definition?.source !== undefined) {
+      throw new InvalidArgumentError(
+        'processor',
+        `names "${processor}", which is on a persistent subscription: the server shares its events out.`,
+      );
+    }
+    await this.#cluster.divide(definition?.checkpoint?.() ?? processor, segments);
   }
 
   /**

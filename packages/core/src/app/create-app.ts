@@ -106,7 +106,6 @@ export const createApp = (options: AppOptions): Application => {
   });
   const presence = new NodePresence(backend, clock, options.node ?? {}, leaseMs);
   const cluster = new Cluster({ backend, clock, problems, presence, leaseMs });
-  const { locks } = cluster;
   const registry = new Registry({
     backend,
     appends,
@@ -123,7 +122,7 @@ export const createApp = (options: AppOptions): Application => {
   });
   // The first to start and the last to stop.
   registry.addLifecycle(presence);
-  registry.addLifecycle(locks);
+  registry.addLifecycle(cluster.locks);
   const routes = new Routes({
     table,
     store: backend.events,
@@ -140,12 +139,12 @@ export const createApp = (options: AppOptions): Application => {
     loader,
     problems,
     presence,
-    locks,
+    cluster,
     routes,
     clock,
     services: (context) => messageServices.scope(context),
   });
-  container.bind(Locks).toConstantValue(locks);
+  container.bind(Locks).toConstantValue(cluster.locks);
   container.bind(Appender).toConstantValue(appends);
   container.bind(CommandBus).toConstantValue(commands);
   container.bind(Routes).toConstantValue(routes);

@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/backend.js';
 import type { Clock } from '../clock.js';
+import { UnsupportedError } from '../log/errors.js';
 import type { ProcessorDefinition } from '../model/processor-definition.js';
 import type { Problems } from '../observation/problems.js';
 import type { Run, RunParts } from '../processing/run.js';
@@ -44,6 +45,21 @@ export class Cluster {
     // Where nobody else can come, there is nothing to share.
     if (!backend.events.capabilities.shared) return;
     this.#coordinator = new SegmentCoordinator({ backend, clock, keeper, presence, problems, lookEveryMs });
+  }
+
+  /**
+   * Has the processor divided into so many segments.
+   *
+   * @param processor name that its checkpoints are kept under
+   * @throws {InvalidArgumentError} the number is no power of two from 1 to 65,536
+   * @throws {UnsupportedError} only this process can use the backend
+   */
+  divide(processor: string, segments: number): Promise<void> {
+    if (this.#coordinator !== undefined) return this.#coordinator.divide(processor, segments);
+    throw new UnsupportedError(
+      'Only this process can use the backend, so there is nobody to share the work with, and nothing is divided: ' +
+        'use postgres(), or any other backend that several processes share.',
+    );
   }
 
   /** A run of this node's share; `undefined` where the processor is not shared out. */

@@ -143,6 +143,7 @@ export class DividedRun implements Run, Participant {
       definition,
       environment: {
         ...environment,
+        fencingToken: held.lease.epoch,
         source: (host) =>
           new SegmentSource(
             {

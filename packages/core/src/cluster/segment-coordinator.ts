@@ -6,14 +6,24 @@ import type { Problems } from '../observation/problems.js';
 import { assign, type AssignableNode } from './assignment.js';
 import { GatheredCheckpoints } from './gathered-checkpoints.js';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.js';
-import { divide, merged, segmentName, segmentNumber, segmentOf, type Segment } from './segment.js';
+import { Divisions } from './divisions.js';
+import {
+  divide,
+  merged,
+  segmentName,
+  segmentNumber,
+  segmentOf,
+  sibling,
+  split,
+  type Segment,
+} from './segment.js';
 import { SegmentGoneError } from './segment-source.js';
 
 /** What this node does of one processor. */
 export interface Participant {
   /** Name that its checkpoints are kept under: what is shared out. */
   readonly processor: string;
-  /** How many segments it is to have; a power of two. */
+  /** Into how many segments it is divided at first; a power of two. */
   readonly wanted: number;
   readonly startFrom: 'beginning' | 'end' | 'checkpoint';
   /** The leases of the segments that it has here, by their numbers. */
@@ -49,6 +59,8 @@ interface View {
   /** Names of leases that somebody has. */
   readonly taken: ReadonlySet<string>;
   readonly checkpoints: ReadonlyMap<string, readonly Checkpoint[]>;
+  /** How many segments each processor is to have. */
+  readonly counts: ReadonlyMap<string, number>;
 }
 
 interface Wanted {
@@ -72,6 +84,7 @@ export class SegmentCoordinator {
   /** Where checkpoints of segments are moved, those of all processors together. */
   readonly checkpoints: CheckpointStore;
   readonly #options: SegmentCoordinatorOptions;
+  readonly #divisions: Divisions;
   readonly #participants = new Set<Participant>();
   /** Segments that are being given up, split or merged, by the names of their leases. */
   readonly #changing = new Map<string, Promise<void>>();
@@ -81,6 +94,7 @@ export class SegmentCoordinator {
   constructor(options: SegmentCoordinatorOptions) {
     this.#options = options;
     this.checkpoints = new GatheredCheckpoints(options.backend.checkpoints);
+    this.#divisions = new Divisions(options.backend);
   }
 
   /** Takes a share of the processor's work from now on. Settles when what is free of it was taken. */
@@ -117,6 +131,14 @@ export class SegmentCoordinator {
     void this.#options.keeper.release([held]).then(() => this.#lookSoon());
   }
 
+  /** Has the processor divided into so many segments, by the nodes that have them. */
+  async divide(processor: string, segments: number): Promise<void> {
+    // Refuses what is no such number.
+    divide(segments);
+    await this.#divisions.set(processor, segments);
+    this.#lookSoon();
+  }
+
   async #announce(): Promise<void> {
     await this.#options.presence.announce([...this.#participants].map(({ processor }) => processor));
   }
@@ -150,8 +172,10 @@ export class SegmentCoordinator {
       if (view === undefined) return;
       const wanted: Wanted[] = [];
       for (const participant of this.#participants) {
-        const checkpoints =
-          view.checkpoints.get(participant.processor) ?? (await this.#first(participant, view.me));
+        const { processor } = participant;
+        const there = view.checkpoints.get(processor) ?? [];
+        const isNew = there.length === 0 || (participant.wanted > 1 && !view.counts.has(processor));
+        const checkpoints = isNew ? await this.#first(participant, view) : there;
         participant.seen(checkpoints);
         wanted.push(...this.#share(participant, checkpoints, view));
       }
@@ -165,10 +189,11 @@ export class SegmentCoordinator {
 
   async #view(): Promise<View | undefined> {
     const { backend, presence } = this.#options;
-    const [listed, leases, all] = await Promise.all([
+    const [listed, leases, all, counts] = await Promise.all([
       backend.nodes.list(),
       backend.leases.list('segment/'),
       backend.checkpoints.list(),
+      this.#divisions.load([...this.#participants].map(({ processor }) => processor)),
     ]);
     const me = presence.node;
     if (me === undefined) return undefined;
@@ -182,19 +207,20 @@ export class SegmentCoordinator {
       if (known === undefined) checkpoints.set(checkpoint.processor, [checkpoint]);
       else known.push(checkpoint);
     }
-    return { me, nodes, taken: new Set(taken.map(({ name }) => name)), checkpoints };
+    return { me, nodes, taken: new Set(taken.map(({ name }) => name)), checkpoints, counts };
   }
 
   /** Gives up what is another's, changes what is too large or too small, and says what is to be taken. */
   #share(
     participant: Participant,
     checkpoints: readonly Checkpoint[],
-    { me, nodes, taken }: View,
+    { me, nodes, taken, counts }: View,
   ): readonly Wanted[] {
     const { processor, held } = participant;
     const there = checkpoints.map(({ segment }) => segmentOf(segment));
+    const count = counts.get(processor) ?? participant.wanted;
     // Those that are to be merged are given to one node.
-    const unitOf = (segment: Segment): Segment => unit(segment, participant.wanted);
+    const unitOf = (segment: Segment): Segment => unit(segment, count);
     const owners = assign({
       processor,
       segments: [...new Set(there.map((segment) => segmentName(unitOf(segment))))],
@@ -210,9 +236,69 @@ export class SegmentCoordinator {
         if (isMine(segment) && !taken.has(name)) wanted.push({ participant, segment });
       } else if (!isMine(segment)) {
         this.#change([name], () => this.#giveUp(participant, [[segment, lease]]));
+      } else if (segment.mask + 1 < count) {
+        this.#change([name], () => this.#replace(participant, [[segment, lease]], split(segment)));
+      } else if (segment.mask + 1 > count) {
+        this.#mergeWithSibling(participant, segment, lease);
       }
     }
     return wanted;
+  }
+
+  #mergeWithSibling(participant: Participant, segment: Segment, lease: HeldLease): void {
+    const { processor, held } = participant;
+    const other = sibling(segment);
+    const whole = merged(segment);
+    const otherLease = other === undefined ? undefined : held.get(segmentNumber(other));
+    if (other === undefined || whole === undefined || otherLease === undefined) return;
+    const names = [segment, other].map((one) => leaseName(processor, one));
+    if (names.some((name) => this.#changing.has(name))) return;
+    const parts = [
+      [segment, lease],
+      [other, otherLease],
+    ] as const;
+    this.#change(names, () => this.#replace(participant, parts, [whole]));
+  }
+
+  /**
+   * Puts other segments in the place of some that this node has, which are finished before. Parts stand at one position when they
+   * were read for together, and they are not merged before they do: what one of them has handled must not be handled again for the
+   * other.
+   */
+  async #replace(
+    participant: Participant,
+    parts: readonly (readonly [Segment, HeldLease])[],
+    by: readonly Segment[],
+  ): Promise<void> {
+    const { backend } = this.#options;
+    const { processor } = participant;
+    await Promise.all(parts.map(([segment]) => participant.giveUp(segmentNumber(segment))));
+    try {
+      await backend.transaction(async (tx) => {
+        const positions = new Set<bigint>();
+        for (const [segment, { lease }] of parts) {
+          const found = await tx.checkpoints.load(processor, segmentNumber(segment));
+          if (found === undefined) return;
+          positions.add(found.position);
+          await tx.checkpoints.remove(found, lease);
+        }
+        const [position, ...others] = positions;
+        if (position === undefined || others.length > 0) throw new ApartError();
+        await tx.checkpoints.moveAll(
+          by.map((segment) => ({
+            processor,
+            segment: segmentNumber(segment),
+            position,
+            previous: undefined,
+          })),
+        );
+      });
+    } catch (error) {
+      if (!(error instanceof ApartError)) throw error;
+    } finally {
+      await this.#options.keeper.release(parts.map(([, lease]) => lease));
+      this.#lookSoon();
+    }
   }
 
   #change(names: readonly string[], work: () => Promise<void>): void {
@@ -250,21 +336,23 @@ export class SegmentCoordinator {
   }
 
   /** Makes the segments of a processor that has none yet. */
-  async #first(participant: Participant, me: AnnouncedNode): Promise<readonly Checkpoint[]> {
+  async #first(participant: Participant, { me, checkpoints, counts }: View): Promise<readonly Checkpoint[]> {
     const { backend, keeper } = this.#options;
     const { processor, wanted, startFrom } = participant;
-    if (startFrom === 'checkpoint') {
+    if (startFrom === 'checkpoint' && !checkpoints.has(processor)) {
       participant.gone();
       return [];
     }
+    const count = counts.get(processor) ?? wanted;
     const [held] = await keeper.acquire([`division/${processor}`], me.id);
     if (held === undefined) return [];
     try {
       const position = startFrom === 'end' ? await backend.events.head() : 0n;
       return await backend.transaction(async (tx) => {
         const there = await tx.checkpoints.list(processor);
+        if (count > 1) await this.#divisions.set(processor, count, tx.documents);
         if (there.length > 0) return there;
-        const made = divide(wanted).map((segment) => ({
+        const made = divide(count).map((segment) => ({
           processor,
           segment: segmentNumber(segment),
           position,
@@ -278,6 +366,9 @@ export class SegmentCoordinator {
     }
   }
 }
+
+/** The parts do not stand at one position yet. */
+class ApartError extends Error {}
 
 /** What a segment is given to a node together with: itself, or what it is to be merged into. */
 const unit = (segment: Segment, segments: number): Segment => {

@@ -23,6 +23,8 @@ export interface MessageContextInit {
   readonly metadata?: Metadata | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly isReplay?: boolean | undefined;
+  /** Epoch of the lease under which the message is handled. Default: none. */
+  readonly fencingToken?: number | undefined;
   readonly services?: ServiceScope | undefined;
 }
 
@@ -49,6 +51,12 @@ export class MessageContext {
   readonly signal: AbortSignal;
   /** True while recorded events are being handled again: leave side effects out. */
   readonly isReplay: boolean;
+  /**
+   * Where several nodes share the work: a number that grows each time another one takes over the keys that this message belongs to.
+   * Hand it to whatever is written to outside of the backend, and let that refuse a smaller one than it has seen, so that a node that
+   * stood still and was replaced can do no harm. `undefined` where nobody else could have the work.
+   */
+  readonly fencingToken: number | undefined;
   /** Resolves dependencies in the scope of this message. */
   readonly services: ServiceScope;
   #metadata: Metadata;
@@ -59,6 +67,7 @@ export class MessageContext {
     this.isEvent = init.isEvent ?? false;
     this.signal = init.signal ?? neverAborted;
     this.isReplay = init.isReplay ?? false;
+    this.fencingToken = init.fencingToken;
     this.services = init.services ?? noServices;
     this.#metadata = init.metadata ?? {};
   }

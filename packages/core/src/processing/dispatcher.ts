@@ -47,6 +47,8 @@ export interface DispatcherHost {
   readonly middleware: readonly HandlerMiddleware[];
   /** Aborted when handlers should stop. */
   readonly signal: AbortSignal;
+  /** Epoch of the lease under which is handled; `undefined` where nobody else could. */
+  readonly fencingToken: number | undefined;
   readonly counts: ProcessorCounts;
   /** Everything up to the position is handled. */
   progress(position: bigint): void;

@@ -13,7 +13,7 @@ import type { DispatcherHost } from './dispatcher.js';
 import { batchContext, eventContext, eventsContext } from './message-scope.js';
 import { throughMiddleware } from './middleware-chain.js';
 
-type CallHost = Pick<DispatcherHost, 'definition' | 'openScope' | 'middleware'>;
+type CallHost = Pick<DispatcherHost, 'definition' | 'openScope' | 'middleware' | 'fencingToken'>;
 
 /** Calls the handlers of a processor: each try in a context of its own, and through the middleware if there is any. */
 export class HandlerCalls {
@@ -28,8 +28,8 @@ export class HandlerCalls {
 
   /** Handles one event. Gives what the handler returns where no middleware stands before it, so that no promise is made. */
   one(delivery: EachDelivery, event: RoutedEvent, attempt: number, signal: AbortSignal): unknown {
-    const { definition, openScope } = this.#host;
-    const context = eventContext(definition.name, event, attempt, signal, openScope);
+    const { definition, openScope, fencingToken } = this.#host;
+    const context = eventContext(definition.name, event, attempt, signal, openScope, fencingToken);
     return context.run(() => this.#one(delivery, event, context));
   }
 
@@ -40,15 +40,15 @@ export class HandlerCalls {
     attempt: number,
     signal: AbortSignal,
   ): unknown {
-    const { definition, openScope } = this.#host;
-    const context = eventsContext(definition.name, events, attempt, signal, openScope);
+    const { definition, openScope, fencingToken } = this.#host;
+    const context = eventsContext(definition.name, events, attempt, signal, openScope, fencingToken);
     return context.run(() => this.#batch(handler, events, context));
   }
 
   /** Does what the definition does for an event that could not be handled. No middleware stands before it. */
   compensation(event: RoutedEvent, error: Error, attempt: number, signal: AbortSignal): unknown {
-    const { definition, openScope } = this.#host;
-    const context = eventContext(definition.name, event, attempt, signal, openScope);
+    const { definition, openScope, fencingToken } = this.#host;
+    const context = eventContext(definition.name, event, attempt, signal, openScope, fencingToken);
     return context.run(() => definition.compensate?.(event, error, context));
   }
 
@@ -60,8 +60,8 @@ export class HandlerCalls {
     attempt: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const { definition, openScope } = this.#host;
-    const context = batchContext(definition.name, attempt, signal, openScope);
+    const { definition, openScope, fencingToken } = this.#host;
+    const context = batchContext(definition.name, attempt, signal, openScope, fencingToken);
     return context.run(() => this.#transaction(delivery, events, tx, context));
   }
 

@@ -36,10 +36,18 @@ class EventContext extends MessageContext implements HandlerContext {
     readonly event: RecordedEvent,
     readonly attempt: number,
     signal: AbortSignal,
+    fencingToken: number | undefined,
     services: ServiceScope,
   ) {
     // Written out: it is made for each event, and spreading costs more than all the rest of it.
-    super({ messageId: causeIn(event), isEvent: true, metadata: event.metadata, signal, services });
+    super({
+      messageId: causeIn(event),
+      isEvent: true,
+      metadata: event.metadata,
+      signal,
+      fencingToken,
+      services,
+    });
   }
 }
 
@@ -50,6 +58,7 @@ class SeveralEventsContext extends MessageContext implements EventsContext {
     readonly events: readonly RoutedEvent[],
     readonly attempt: number,
     signal: AbortSignal,
+    fencingToken: number | undefined,
     services: ServiceScope,
   ) {
     const [first, second] = events;
@@ -59,6 +68,7 @@ class SeveralEventsContext extends MessageContext implements EventsContext {
         ? { messageId: causeIn(first), isEvent: true, metadata: first.metadata }
         : {}),
       signal,
+      fencingToken,
       services,
     });
   }
@@ -73,9 +83,10 @@ class TransactionContext extends MessageContext implements BatchContext {
     readonly processor: string,
     readonly attempt: number,
     signal: AbortSignal,
+    fencingToken: number | undefined,
     services: ServiceScope,
   ) {
-    super({ signal, services });
+    super({ signal, fencingToken, services });
   }
 }
 
@@ -86,9 +97,10 @@ export const eventContext = (
   attempt: number,
   signal: AbortSignal,
   open: OpenScope,
+  fencingToken?: number,
 ): HandlerContext => {
   const scope = new LazyScope(open);
-  const context = new EventContext(processor, event, attempt, signal, scope);
+  const context = new EventContext(processor, event, attempt, signal, fencingToken, scope);
   scope.belongTo(context);
   return context;
 };
@@ -99,9 +111,10 @@ export const batchContext = (
   attempt: number,
   signal: AbortSignal,
   open: OpenScope,
+  fencingToken?: number,
 ): BatchContext & MessageContext => {
   const scope = new LazyScope(open);
-  const context = new TransactionContext(processor, attempt, signal, scope);
+  const context = new TransactionContext(processor, attempt, signal, fencingToken, scope);
   scope.belongTo(context);
   return context;
 };
@@ -113,9 +126,10 @@ export const eventsContext = (
   attempt: number,
   signal: AbortSignal,
   open: OpenScope,
+  fencingToken?: number,
 ): EventsContext => {
   const scope = new LazyScope(open);
-  const context = new SeveralEventsContext(processor, events, attempt, signal, scope);
+  const context = new SeveralEventsContext(processor, events, attempt, signal, fencingToken, scope);
   scope.belongTo(context);
   return context;
 };

@@ -65,6 +65,7 @@ export class ProcessorRun implements Run {
       openScope: environment.services,
       middleware: environment.middleware ?? [],
       signal: this.#aborting.signal,
+      fencingToken: environment.fencingToken,
       progress: (position) => this.#progress(position),
       fail: (cause) => this.#fail(cause),
       gaveUp: (given) => listener.gaveUp(given),

@@ -27,6 +27,8 @@ export interface RunnerEnvironment {
   readonly intake?: Intake | undefined;
   /** Makes the source of a run. Default: what the definition names, by default the log from the checkpoint on. */
   readonly source?: ((host: SourceHost) => Source) | undefined;
+  /** Epoch of the lease under which is handled. Default: none. */
+  readonly fencingToken?: number | undefined;
   /** Makes a run where it is not one of a whole processor in this process alone. Default: none. */
   readonly createRun?: ((parts: RunParts) => Run | undefined) | undefined;
   /** Circuit breakers and bulkheads, shared by name. Default: its own. */

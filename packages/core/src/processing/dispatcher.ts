@@ -48,7 +48,7 @@ export interface DispatcherHost {
   /** Aborted when handlers should stop. */
   readonly signal: AbortSignal;
   /** Epoch of the lease under which is handled; `undefined` where nobody else could. */
-  readonly fencingToken: number | undefined;
+  readonly fencingToken?: number | undefined;
   readonly counts: ProcessorCounts;
   /** Everything up to the position is handled. */
   progress(position: bigint): void;

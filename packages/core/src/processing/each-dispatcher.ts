@@ -53,6 +53,8 @@ export class EachDispatcher implements Dispatcher {
   /** While a batch is taken in, the mark is reported once, at its end. */
   #taking = false;
   #over = false;
+  /** Nothing more is taken in. */
+  #draining = false;
   #room: (() => void) | undefined;
   #watchers: { readonly isDue: () => boolean; readonly resolve: () => void }[] = [];
 
@@ -126,6 +128,7 @@ export class EachDispatcher implements Dispatcher {
   }
 
   drained(): Promise<void> {
+    this.#draining = true;
     this.#lanes.hurry(true);
     return this.#until(() => this.#lanes.size === 0 || (this.#over && this.#lanes.inFlight === 0));
   }
@@ -375,7 +378,7 @@ export class EachDispatcher implements Dispatcher {
     if (this.#room !== undefined && this.#hasRoom()) {
       this.#room();
       this.#room = undefined;
-      this.#lanes.hurry(false);
+      this.#lanes.hurry(this.#draining);
     }
     if (this.#watchers.length === 0) return;
     const due = this.#watchers.filter(({ isDue }) => isDue());

@@ -272,4 +272,62 @@ describe('Batches under random loads', () => {
       { numRuns: 80 },
     );
   });
+
+  it('lose nothing over failures and restarts, and pass no checkpoint over what is not handled', async () => {
+    const disturbances = fc.array(
+      fc.record({ after: fc.nat({ max: 8 }), operation: fc.constantFrom('stop' as const, 'drain' as const) }),
+      { maxLength: 5 },
+    );
+    await fc.assert(
+      fc.asyncProperty(load, disturbances, async ({ events, max, per, batchSize, concurrency }, ends) => {
+        const backend = memory();
+        for (const [number, { stream }] of events.entries()) await appendNumbers(backend, stream, [number]);
+        const finished = new Set<number>();
+        const rejections = new Map<number, number>();
+        const violations: string[] = [];
+        const checkCheckpoint = async (): Promise<void> => {
+          const position = (await backend.checkpoints.load('tested'))?.position ?? 0n;
+          for (let number = 0; number < position; number += 1) {
+            if (!finished.has(number)) violations.push(`checkpoint ${position} passed ${number}`);
+          }
+        };
+        const live = async (end: { readonly after: number; readonly operation: 'stop' | 'drain' }) => {
+          const { runner } = rigRunner(backend, {
+            batchSize,
+            delivery: {
+              mode: 'batch',
+              max,
+              per,
+              concurrency,
+              handle: async (several, { signal }) => {
+                for (const event of several) {
+                  const { kind, turns = 0 } = events[numberOf(event)] ?? {};
+                  for (let turn = 0; turn < turns; turn += 1) await setImmediate();
+                  const count = rejections.get(numberOf(event)) ?? 0;
+                  rejections.set(numberOf(event), count + 1);
+                  if (kind === 'rejects' && count < 2) throw new Error(`${numberOf(event)} is rejected`);
+                  // What is done after the signal may count as not done.
+                  if (!signal.aborted) finished.add(numberOf(event));
+                }
+              },
+            },
+          });
+          await runner.start();
+          for (let turn = 0; turn < end.after; turn += 1) await setImmediate();
+          await runner[end.operation]();
+          await checkCheckpoint();
+        };
+        for (const end of ends) await live(end);
+        const done = async (): Promise<boolean> =>
+          (await backend.checkpoints.load('tested'))?.position === BigInt(events.length);
+        for (let after = 10; !(await done()) && after < 10_000; after *= 2) {
+          await live({ after, operation: 'drain' });
+        }
+        expect(violations).toEqual([]);
+        expect(finished.size).toBe(events.length);
+        expect(await done()).toBe(true);
+      }),
+      { numRuns: 40 },
+    );
+  });
 });

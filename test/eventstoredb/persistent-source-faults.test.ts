@@ -9,6 +9,7 @@ import {
   On,
   persistentSubscription,
   Processor,
+  UnsupportedError,
   Upcaster,
   type Application,
   type HandlerContext,
@@ -18,6 +19,7 @@ import {
 } from '@tidemark/core';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { persistent } from '../support/eventstoredb/definitions.js';
 import type { Fault } from '../support/eventstoredb/faults.js';
 import {
   startTestEventStoreDb,
@@ -376,4 +378,53 @@ describe('bad input', () => {
     await until(() => handled.length === 1);
     expect(statusOf(second)).toMatchObject({ state: 'running', handled: 1 });
   }, 60_000);
+
+  it('a client, or a server, that does not know groups pinned by correlation: a typed error, and no group of another kind', async () => {
+    const { connectionString } = await start();
+    const real = EventStoreDBClient.connectionString(connectionString);
+    ends.push(() => real.dispose());
+    const appOn = (execute: unknown): Application => {
+      const client: EventStoreDBClient = Object.create(real, {
+        execute: { value: execute },
+        getPersistentSubscriptionToStreamInfo: {
+          value: real.getPersistentSubscriptionToStreamInfo.bind(real),
+        },
+      });
+      const definition: ProcessorDefinition = {
+        kind: 'processor',
+        name: 'mailer',
+        definedAt: 'here:1:1',
+        messages: [],
+        source: persistentSubscription({ group: 'mailer', stream: 's', strategy: 'pinned-by-correlation' }),
+        delivery: { mode: 'each', handle: () => undefined },
+      };
+      const app = createApp({ backend: eventStoreDb({ client, state: memory() }), register: [definition] });
+      ends.push(() => app.stop());
+      return app;
+    };
+    await expect(appOn(undefined).start()).rejects.toThrow(/This client cannot make a group/);
+    const execute: Execute = Reflect.get(real, 'execute');
+    const forgetful: Execute = (type, name, action) =>
+      execute(type, name, (grpc) =>
+        action(Object.create(grpc, { create: { value: withoutStrategy(grpc) } })),
+      );
+    const app = appOn(forgetful);
+    await expect(app.start()).rejects.toThrow(UnsupportedError);
+    await expect(real.getPersistentSubscriptionToStreamInfo('s', 'mailer')).rejects.toMatchObject({
+      type: 'persistent-subscription-does-not-exist',
+    });
+  }, 60_000);
 });
+
+interface Stub {
+  create(request: InstanceType<typeof persistent.CreateReq>, ...rest: readonly unknown[]): unknown;
+}
+type Execute = (type: unknown, name: string, action: (grpc: Stub) => unknown) => Promise<unknown>;
+
+/** Sends what an older server would see of a request. */
+const withoutStrategy =
+  (grpc: Stub): Stub['create'] =>
+  (request, ...rest) => {
+    request.getOptions()?.getSettings()?.setConsumerStrategy('');
+    return grpc.create(request, ...rest);
+  };

@@ -9,8 +9,8 @@ const command = new Command('migrate')
   .requiredOption('--to <address>', 'the same; must be empty at first')
   .option('--name <name>', 'what the progress is kept under in the target', 'migration')
   .option(
-    '--state <folder>',
-    'keeps the progress where the target is EventStoreDB, which has no place for it',
+    '--state <place>',
+    'a folder, or postgres://…: keeps the progress where the target is EventStoreDB, which has no place for it',
   )
   .option('--prefix <prefix...>', 'only streams that begin with one of these')
   .option('--follow', 'go on with what comes, until Ctrl-C')

@@ -9,6 +9,13 @@ const base = process.env['INIT_CWD'] ?? process.cwd();
 
 const folderOf = (path: string): string => (isAbsolute(path) ? path : resolve(base, path));
 
+const stateAt = (state: string | undefined): Backend => {
+  if (state === undefined) return memory();
+  return /^postgres(ql)?:/.test(state)
+    ? postgres({ connectionString: state })
+    : pglite({ folder: folderOf(state) });
+};
+
 /**
  * The backend that an address names:
  *
@@ -16,7 +23,8 @@ const folderOf = (path: string): string => (isAbsolute(path) ? path : resolve(ba
  * - `postgres://user:password@host/database`
  * - `esdb://user:password@host:2113?tls=true`, or `esdb+discover://…`
  *
- * @param state a folder for what is not an event, for EventStoreDB as a target; a source needs none
+ * @param state a folder, or the postgres:// address of a database, for what is not an event, for EventStoreDB as a target; a
+ *   source needs none
  * @throws {ConfigurationError} it is none of these
  */
 export const backendAt = (address: string, state: string | undefined): Backend => {
@@ -31,7 +39,7 @@ export const backendAt = (address: string, state: string | undefined): Backend =
     case 'esdb+discover':
       return eventStoreDb({
         connectionString: address,
-        state: state === undefined ? memory() : pglite({ folder: folderOf(state) }),
+        state: stateAt(state),
       });
     default:
       throw new ConfigurationError(

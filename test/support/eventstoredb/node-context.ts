@@ -1,5 +1,6 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { AccessControl } from './access-control.js';
+import type { FilterRule } from './event-filter.js';
 import type { EventLog } from './event-log.js';
 import type { Faults } from './faults.js';
 import type { Groups } from './persistent/groups.js';
@@ -34,6 +35,8 @@ export interface NodeContext extends Database {
   otherLeader(): EndPoint | undefined;
   /** Closes the connection of a peer, as a broken network does. */
   drop(peer: string): void;
+  /** Notes what a subscription to the log is filtered by. */
+  subscribed(filter: FilterRule | undefined): void;
   /** A signal for subscriptions that were asked to say that they have fallen behind. */
   onFellBehind(listener: () => void): () => void;
 }

@@ -7,6 +7,7 @@ import { clientStreaming, serverStreaming, unary } from './calls.js';
 import { clusterInfo, supportedMethods } from './cluster-info.js';
 import { services, type streams } from './definitions.js';
 import { softDelete, tombstone } from './delete.js';
+import type { FilterRule } from './event-filter.js';
 import { Faults } from './faults.js';
 import { Listener } from './listener.js';
 import type { Database, Member, NodeContext } from './node-context.js';
@@ -29,6 +30,8 @@ export interface NodeSetup {
 export class TestNode {
   readonly id = randomUUID();
   readonly faults = new Faults();
+  /** What each subscription to the log was filtered by, in the order in which they were asked for. */
+  readonly filters: (FilterRule | undefined)[] = [];
   readonly #server = new Server({ 'grpc.max_receive_message_length': 64 * 1024 * 1024 });
   readonly #listener: Listener;
   readonly #fellBehind = new EventEmitter().setMaxListeners(0);
@@ -40,6 +43,7 @@ export class TestNode {
       maxAppendSize: setup.maxAppendSize,
       members: setup.members,
       otherLeader: () => setup.members().find(({ id, leads }) => leads && id !== this.id),
+      subscribed: (filter) => this.filters.push(filter),
       drop: (peer) => this.#listener.drop(peer),
       onFellBehind: (listener) => {
         this.#fellBehind.on('fell-behind', listener);

@@ -1,6 +1,6 @@
 import { requireLeader } from './append.js';
 import { streams } from './definitions.js';
-import { compileFilter, type EventFilter, visibleInAll } from './event-filter.js';
+import { compileFilter, type EventFilter, type FilterRule, visibleInAll } from './event-filter.js';
 import type { EventRecord } from './event-record.js';
 import { resolve, unreadable, visible } from './log-reader.js';
 import type { Caller, NodeContext } from './node-context.js';
@@ -30,7 +30,9 @@ export const read = async (
   if (options.hasSubscription()) {
     const target = { context, caller, links, write };
     if (stream !== undefined) return subscribeToStream(target, streamId, startOf(stream));
-    return subscribeToAll(target, startOfAll(options), filterOf(options.getFilter()));
+    const filter = filterOf(options.getFilter());
+    context.subscribed(filter.rule);
+    return subscribeToAll(target, startOfAll(options), filter);
   }
   if (stream !== undefined && unreadable(context.log, streamId) === 'not-found') {
     const { StreamNotFound } = streams.ReadResp;
@@ -38,10 +40,10 @@ export const read = async (
     return write(new streams.ReadResp().setStreamNotFound(missing));
   }
   if (stream !== undefined && unreadable(context.log, streamId) === 'deleted') throw streamDeleted(streamId);
-  const events =
-    stream === undefined ? ofAll(context, options) : ofStream(context, streamId, stream, options);
   // The wire counts to 2^64; no array does.
-  const count = Math.min(Number(options.getCount()), events.length);
+  const count = Number(options.getCount());
+  const events =
+    stream === undefined ? ofAll(context, options, count) : ofStream(context, streamId, stream, options);
   for (const event of events.slice(0, count)) {
     await write(eventResponse(resolve(context.log, event, links)));
   }
@@ -83,22 +85,27 @@ const ofStream = (
   return newestFirst.filter(({ revision }) => revision <= first);
 };
 
-const ofAll = (context: NodeContext, options: Options): readonly EventRecord[] => {
+/** Looks at no more of the log than it takes: pages of a long one are asked for again and again. */
+const ofAll = (context: NodeContext, options: Options, count: number): readonly EventRecord[] => {
   const { passes } = filterOf(options.getFilter());
   const start = startOfAll(options);
-  const { log } = context;
-  if (!backwards(options)) {
-    if (start === 'end') return [];
-    return log.events.slice(start === 'start' ? 0 : log.indexOf(start)).filter(passes);
-  }
+  const { events } = context.log;
+  const isBackwards = backwards(options);
   // Backwards, a position stands for all that lies before it.
-  const end = start === 'end' ? log.events.length : start === 'start' ? 0 : log.indexOf(start);
-  return log.events.slice(0, end).filter(passes).toReversed();
+  const behind = start === 'start' ? 0 : start === 'end' ? events.length : context.log.indexOf(start);
+  const found: EventRecord[] = [];
+  for (let index = isBackwards ? behind - 1 : behind; found.length < count; index += isBackwards ? -1 : 1) {
+    const event = events[index];
+    if (event === undefined) break;
+    if (passes(event)) found.push(event);
+  }
+  return found;
 };
 
 /** A filter of `$all` with what it says about checkpoints. */
 export interface AllFilter {
   readonly passes: EventFilter;
+  readonly rule?: FilterRule | undefined;
   /** Missing without a filter: then no checkpoints are sent. */
   readonly checkpoints?: { readonly window: number; readonly interval: number } | undefined;
 }
@@ -107,11 +114,15 @@ const filterOf = (filter: FilterOptions | undefined): AllFilter => {
   if (filter === undefined) return { passes: visibleInAll };
   const onStream = filter.getStreamIdentifier();
   const expression = onStream ?? filter.getEventType();
-  const passes = compileFilter({
+  const rule: FilterRule = {
     on: onStream === undefined ? 'type' : 'streamId',
     regex: expression?.getRegex() ?? '',
     prefixes: expression?.getPrefixList() ?? [],
-  });
+  };
   const window = filter.hasMax() ? filter.getMax() : 32;
-  return { passes, checkpoints: { window, interval: window * filter.getCheckpointintervalmultiplier() } };
+  return {
+    passes: compileFilter(rule),
+    rule,
+    checkpoints: { window, interval: window * filter.getCheckpointintervalmultiplier() },
+  };
 };

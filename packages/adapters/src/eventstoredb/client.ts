@@ -98,14 +98,19 @@ export interface ClientReadAllOptions extends ClientCallOptions {
 }
 
 /** What the server filters the whole log by. */
-export interface ClientFilter {
-  readonly filterOn: 'streamName' | 'eventType';
-  readonly prefixes: string[];
+export type ClientFilterRule = (
+  | { readonly filterOn: 'streamName' | 'eventType'; readonly prefixes: string[] }
+  | { readonly filterOn: 'streamName' | 'eventType'; readonly regex: string }
+) & {
   /** After how many events looked at, in units of `maxSearchWindow`, the server tells how far it is. */
   readonly checkpointInterval: number;
   readonly maxSearchWindow: number;
+};
+
+/** The same, with what is told how far the server is. */
+export type ClientFilter = ClientFilterRule & {
   readonly checkpointReached: (subscription: unknown, position: ClientPosition) => Promise<void>;
-}
+};
 
 export interface ClientSubscribeOptions extends ClientCallOptions {
   readonly fromPosition: ClientPosition | 'start' | 'end';

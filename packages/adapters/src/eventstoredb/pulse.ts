@@ -1,5 +1,5 @@
 import { RetrySchedule, sleep, systemClock } from '@tidemark/core';
-import type { ClientFilter } from './client.js';
+import type { ClientFilterRule } from './client.js';
 import type { Connection } from './connection.js';
 import { Feed } from './feed.js';
 import type { LogReads } from './log-reads.js';
@@ -10,7 +10,7 @@ const positionsOnly = {
   prefixes: ['$tidemark-nothing'],
   checkpointInterval: 1,
   maxSearchWindow: 1,
-} satisfies Omit<ClientFilter, 'checkpointReached'>;
+} satisfies ClientFilterRule;
 
 /**
  * Hears from the server how far the log is, while somebody wants to know: one subscription for the whole process, which brings

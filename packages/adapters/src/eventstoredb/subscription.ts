@@ -15,7 +15,7 @@ import { positionOf, type EventRecords } from './event-records.js';
 import { Feed } from './feed.js';
 import type { LogReads } from './log-reads.js';
 import type { Pulse } from './pulse.js';
-import { serverFilter } from './server-filter.js';
+import { serverFilter, withoutSystem } from './server-filter.js';
 
 /** What a subscription works with. */
 export interface SubscriptionParts {
@@ -126,7 +126,7 @@ export class EventStoreDbSubscription implements Subscription {
   /** Follows until the connection is lost. */
   async *#follow(): AsyncGenerator<SubscriptionBatch, void, undefined> {
     const { connection, log, pulse } = this.#parts;
-    const filter = serverFilter(this.#options.filter);
+    const filter = serverFilter(this.#options.filter) ?? withoutSystem;
     const head = await log.head();
     // A place that is not there yet is waited for; the server knows only those that are.
     const start = this.#position > head ? head : this.#position;
@@ -135,7 +135,7 @@ export class EventStoreDbSubscription implements Subscription {
       {
         ...connection.callOptions,
         fromPosition: start === 0n ? 'start' : { commit: start, prepare: start },
-        ...(filter === undefined ? {} : { filter: { ...filter, checkpointReached: async () => undefined } }),
+        filter: { ...filter, checkpointReached: async () => undefined },
       },
       this.#changed,
     );

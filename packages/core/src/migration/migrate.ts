@@ -17,8 +17,7 @@ import { Migration } from './migration.js';
  * - **Cut-over:** with `follow: true` it goes on copying what comes, and verifies meanwhile. Stop the writers, call
  *   {@link Migration.finish}, and start them on the target when it resolves.
  * - **Within one store** (`from` is `to.events`), it makes new streams of old ones: rename the streams, then let the
- *   application use the new names, for instance by the `stream` prefix of its aggregates. The old streams stay until they
- *   are deleted.
+ *   application use the new names: streams are named after their aggregate. The old streams stay until they are deleted.
  *
  * The whole log is copied: events that stream settings or a soft delete hide from readers of their stream too. Settings and
  * deletions themselves are not events, and are not copied: set them on the target before the switch.

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
-import { eventStoreDb } from '@tidemark/adapters/eventstoredb';
+import { KurrentDBClient } from '@kurrent/kurrentdb-client';
+import { eventStoreDb, type EventStoreDbOptions } from '@tidemark/adapters/eventstoredb';
 import { pglite } from '@tidemark/adapters/pglite';
 import { memory, type Backend } from '@tidemark/core';
 import { backendConformance, eventStoreConformance } from '@tidemark/core/testing';
@@ -35,11 +36,14 @@ describe('the conformance suites on EventStoreDB', () => {
     await server.close();
   });
 
-  const suites = (makeState: () => Backend): void => {
+  const suites = (
+    makeState: () => Backend,
+    target = (connectionString: string): Partial<EventStoreDbOptions> => ({ connectionString }),
+  ): void => {
     let state: Backend;
     let backend: Backend;
     const make = (own: Backend): Backend =>
-      eventStoreDb({ connectionString: server.connectionString, state: own, maxAppendBytes });
+      eventStoreDb({ ...target(server.connectionString), state: own, maxAppendBytes });
     const open = async (own: Backend = shared(state)): Promise<Backend> => {
       const opened = make(own);
       await opened.open();
@@ -91,4 +95,14 @@ describe('the conformance suites on EventStoreDB', () => {
   describe('with its state in PGlite', () => {
     suites(pglite);
   });
+
+  // Each of its reads takes some 40 ms, and it needs a server in another process (EVENTSTOREDB_URL): kurrentdb-client.test.ts
+  // tries in short what is different with it.
+  if (process.env['KURRENTDB_CLIENT'] === '1') {
+    describe('through the client of KurrentDB', () => {
+      suites(memory, (url) => ({
+        client: KurrentDBClient.connectionString(url.replace('esdb:', 'kurrentdb:')),
+      }));
+    });
+  }
 });

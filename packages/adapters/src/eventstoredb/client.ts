@@ -114,7 +114,7 @@ export type ClientFilter = ClientFilterRule & {
 
 export interface ClientSubscribeOptions extends ClientCallOptions {
   readonly fromPosition: ClientPosition | 'start' | 'end';
-  readonly filter?: ClientFilter;
+  readonly filter: ClientFilter;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type {
+  ClientFilterRule,
   ClientPosition,
   ClientResolvedEvent,
   ClientSubscribeOptions,
@@ -10,6 +11,11 @@ import { NoAnswerError } from './errors.js';
 export type FeedItem =
   | { readonly kind: 'event'; readonly resolved: ClientResolvedEvent }
   | { readonly kind: 'checkpoint'; readonly position: bigint };
+
+/** What is subscribed to. */
+export interface FeedOptions extends Omit<ClientSubscribeOptions, 'filter'> {
+  readonly filter: ClientFilterRule;
+}
 
 /** Most items that wait to be taken. Behind it the server is held back. */
 const mostWaiting = 1_000;
@@ -30,15 +36,15 @@ export class Feed {
   #failure: { readonly error: unknown } | undefined;
 
   /** @param changed called when there is something to take, the server has caught up, or it failed */
-  constructor(client: EventStoreDbClient, options: ClientSubscribeOptions, changed: () => void) {
+  constructor(client: Pick<EventStoreDbClient, 'subscribeToAll'>, options: FeedOptions, changed: () => void) {
     this.#changed = changed;
-    const { filter } = options;
     const checkpointReached = async (_: unknown, { commit }: ClientPosition): Promise<void> => {
       this.#checkpoint(commit);
     };
-    this.#subscription = client.subscribeToAll(
-      filter === undefined ? options : { ...options, filter: { ...filter, checkpointReached } },
-    );
+    this.#subscription = client.subscribeToAll({
+      ...options,
+      filter: { ...options.filter, checkpointReached },
+    });
     this.#subscription.on('data', (resolved) => this.#event(resolved));
     this.#subscription.on('caughtUp', () => {
       this.#caughtUp = true;

@@ -64,7 +64,7 @@ export class Pulse {
         {
           ...this.#connection.callOptions,
           fromPosition: 'end',
-          filter: { ...positionsOnly, checkpointReached: async () => undefined },
+          filter: positionsOnly,
         },
         () => this.#wake?.(),
       );

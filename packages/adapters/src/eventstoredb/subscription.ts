@@ -135,7 +135,7 @@ export class EventStoreDbSubscription implements Subscription {
       {
         ...connection.callOptions,
         fromPosition: start === 0n ? 'start' : { commit: start, prepare: start },
-        filter: { ...filter, checkpointReached: async () => undefined },
+        filter,
       },
       this.#changed,
     );

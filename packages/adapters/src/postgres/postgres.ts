@@ -132,8 +132,11 @@ class PostgresBackend implements SqlBackend {
 
   health(): Health {
     if (this.#connections === undefined) return { status: 'up', reasons: [] };
+    const server = this.#connections.health();
     return combineHealth([
-      this.#connections.health(),
+      server,
+      // What is told of the server says it all.
+      ...(server.status === 'up' ? [this.#ports.events.health()] : []),
       ...(this.#relay === undefined ? [] : [this.#relay.health()]),
     ]);
   }

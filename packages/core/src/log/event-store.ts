@@ -99,7 +99,8 @@ export interface SubscriptionBatch {
  * Nothing is read ahead of the consumer but one batch, so a slow one holds no memory.
  *
  * The first batch after reaching the head always has `caughtUp: true`, also when it has no events. It ends without an
- * error when closed; a store that lost its connection reconnects by itself and goes on behind the last batch.
+ * error when closed, or when its store is closed; while the store is away it waits, for as long as that lasts, and then
+ * goes on behind the last batch. Pulling fails with `StoreUnavailableError` only where the store is not open.
  */
 export interface Subscription extends AsyncIterable<SubscriptionBatch> {
   /** Ends it; a pending pull is answered with the end. Idempotent. */

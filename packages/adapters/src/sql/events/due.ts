@@ -1,8 +1,12 @@
 /** How long to wait for what another process hands on before looking at the database oneself, in milliseconds. */
 const patienceMs = 25;
 
-/** Shortest wait behind a look that failed, in milliseconds; doubled with each that follows. */
+/** Shortest wait behind a look that failed, in milliseconds; doubled with each that follows, up to the longest. */
 const leastRetryMs = 50;
+const longestRetryMs = 2_000;
+
+/** Shortest wait behind a look that found something held back, in milliseconds; doubled with each that follows. */
+const leastHeldMs = 2;
 
 /** What someone has said to be behind the end: up to a position, or nobody knows how far. */
 type Owed = bigint | 'unknown' | undefined;
@@ -16,6 +20,9 @@ const both = (one: Owed, other: Owed): Owed => {
 /**
  * Decides when the database is to be looked at: when someone has said that there is more, when it was not looked at for a
  * while, and, after a failure, not again at once. A look answers what was said before it began.
+ *
+ * Where events are held back by a writer that has not ended yet, it is looked again soon, and then less and less often: one
+ * that commits says so, but of one that rolls back nobody hears.
  */
 export class Due {
   readonly #pollMs: number;
@@ -27,6 +34,8 @@ export class Due {
   /** What the look that is under way began for. */
   #answering: Owed;
   #failures = 0;
+  /** How many looks in a row found something held back. */
+  #held = 0;
   /** When the last look ended. */
   #looked = Number.NEGATIVE_INFINITY;
   #rouse: (() => void) | undefined;
@@ -43,6 +52,11 @@ export class Due {
   /** True when nothing was said that no look has answered. */
   get isFresh(): boolean {
     return this.#owed === undefined && this.#answering === undefined;
+  }
+
+  /** True when the last look failed. */
+  get isFailing(): boolean {
+    return this.#failures > 0;
   }
 
   /** True when it is time to look. */
@@ -73,9 +87,11 @@ export class Due {
     this.#owed = undefined;
   }
 
-  succeed(): void {
+  /** @param held whether there is more than is safe to read */
+  succeed(held: boolean): void {
     this.#answering = undefined;
     this.#failures = 0;
+    this.#held = held ? this.#held + 1 : 0;
     this.#looked = performance.now();
   }
 
@@ -107,9 +123,14 @@ export class Due {
   #msLeft(): number {
     const now = performance.now();
     const poll = this.#looked + this.#pollMs - now;
-    if (this.#failures > 0)
-      return Math.min(poll, this.#looked + leastRetryMs * 2 ** (this.#failures - 1) - now);
-    if (this.#owed === undefined) return poll;
+    if (this.#failures > 0) {
+      const pause = Math.min(leastRetryMs * 2 ** (this.#failures - 1), longestRetryMs);
+      return Math.min(poll, this.#looked + pause - now);
+    }
+    if (this.#owed === undefined) {
+      if (this.#held === 0 || this.#isPatient()) return poll;
+      return Math.min(poll, this.#looked + leastHeldMs * 2 ** (this.#held - 1) - now);
+    }
     return this.#isPatient() ? Math.min(poll, this.#since + patienceMs - now) : 0;
   }
 }

@@ -13,6 +13,7 @@ import type {
   Clock,
   Codec,
   EventStore,
+  Health,
   NewEvent,
   ReadAllOptions,
   ReadStreamOptions,
@@ -198,6 +199,11 @@ export class SqlEventStore implements EventStore {
    */
   announce(position?: bigint): void {
     this.#tail.announce(position);
+  }
+
+  /** Whether subscriptions get anything; as {@link LogTail.health}. */
+  health(): Health {
+    return this.#tail.health();
   }
 
   /** Begins: the database is there and at the newest version. */

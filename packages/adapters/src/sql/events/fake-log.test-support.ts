@@ -26,8 +26,12 @@ export class FakeDatabase implements SqlSession {
   identity = 'one';
   rows: readonly SqlRow[] = [];
   safe = 0n;
+  /** Whether more positions were given out than are safe. */
+  held = false;
   /** What each statement that comes fails with. */
   error: Error | undefined;
+  /** What each page fails with. */
+  pageError: Error | undefined;
   readonly looks: (string | null)[] = [];
   pages = 0;
   /** Held up until it settles. */
@@ -68,9 +72,10 @@ export class FakeDatabase implements SqlSession {
       const after = first === null ? null : String(first);
       this.looks.push(after);
       const rows = after === null ? [] : this.between(BigInt(after), this.safe);
-      return [[String(this.safe), this.identity], ...rows.slice(0, Number(second))];
+      return [[String(this.safe), this.identity, this.held ? '1' : '0'], ...rows.slice(0, Number(second))];
     }
     this.pages += 1;
+    if (this.pageError !== undefined) throw this.pageError;
     return this.between(BigInt(String(first)) - 1n, BigInt(String(second)))
       .filter(([, , , , type]) => types === null || String(types).includes(`"${type}"`))
       .slice(0, Number(third));

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { jsonCodec } from '@tidemark/core';
+import { jsonCodec, StoreUnavailableError } from '@tidemark/core';
 import type { EventFilter } from '@tidemark/core';
 import fc from 'fast-check';
 import { FakeRelay, fakeTail, rowAt } from './fake-log.test-support.js';
@@ -12,7 +12,8 @@ const seed = Math.floor(Math.random() * 2 ** 31);
 /** What may happen. Numbers choose among what is there. */
 type Happening =
   | { readonly what: 'write'; readonly gaps: readonly number[]; readonly type: string }
-  | { readonly what: 'announce' | 'wake' | 'fault' | 'identity' | 'pause' }
+  | { readonly what: 'announce' | 'wake' | 'identity' | 'pause' | 'hold' }
+  | { readonly what: 'fault'; readonly away: boolean }
   | { readonly what: 'stretch'; readonly after: number; readonly length: number }
   | { readonly what: 'stale'; readonly listener: number };
 
@@ -35,7 +36,8 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ what: fc.constantFrom('announce' as const, 'wake' as const) }) },
   { weight: 2, arbitrary: fc.record({ what: fc.constant('pause' as const) }) },
-  { weight: 1, arbitrary: fc.record({ what: fc.constantFrom('fault' as const, 'identity' as const) }) },
+  { weight: 1, arbitrary: fc.record({ what: fc.constantFrom('identity' as const, 'hold' as const) }) },
+  { weight: 1, arbitrary: fc.record({ what: fc.constant('fault' as const), away: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('stale' as const), listener: fc.nat(5) }) },
 );
 
@@ -121,11 +123,14 @@ describe('whatever a relay does', () => {
                 break;
               }
               case 'fault':
-                database.error = new Error('away');
+                database.error = one.away ? new StoreUnavailableError('away') : new Error('away');
                 tail.announce();
                 await setImmediate();
                 await setImmediate();
                 database.error = undefined;
+                break;
+              case 'hold':
+                database.held = !database.held;
                 break;
               case 'identity':
                 database.identity += 'x';

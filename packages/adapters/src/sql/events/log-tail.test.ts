@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { SubscriptionBatch } from '@tidemark/core';
+import { StoreUnavailableError, type SubscriptionBatch } from '@tidemark/core';
 import { FakeRelay, fakeTail, rowAt } from './fake-log.test-support.js';
 import type { SqlSubscription } from './subscription.js';
 
@@ -163,6 +163,79 @@ describe('the tail of the log', () => {
     database.error = undefined;
     const again = puller(subscribe());
     expect(await again.next()).toMatchObject({ caughtUp: true });
+    await tail.close();
+  });
+
+  it('waits while the database is away, tells it, and goes on: those at the end, new ones, and those on pages', async () => {
+    const { tail, database, subscribe } = fakeTail();
+    database.write(rowAt(1n), rowAt(2n));
+    await tail.open();
+    const one = puller(subscribe({ after: 2n }));
+    await one.next();
+    const paging = puller(subscribe({ batchSize: 1 }));
+    expect(await paging.events()).toEqual([1]);
+    const waiting = one.events();
+    database.error = new StoreUnavailableError('It is away.');
+    tail.announce();
+    await settled();
+    const late = puller(subscribe({ after: 2n })).events();
+    const page = paging.events();
+    const closing = subscribe();
+    const closed = puller(closing).next();
+    while (database.looks.length < 3) await setImmediate();
+    expect(tail.health()).toEqual({
+      status: 'degraded',
+      reasons: [
+        expect.stringMatching(/^Subscriptions wait since \S+Z, and go on by themselves: It is away\.$/),
+      ],
+    });
+    await closing.close();
+    expect(await closed).toBeUndefined();
+    database.error = undefined;
+    expect(await page).toEqual([2]);
+    database.write(rowAt(3n));
+    tail.announce();
+    expect(await Promise.all([waiting, late])).toEqual([[3], [3]]);
+    expect(tail.health()).toEqual({ status: 'up', reasons: [] });
+    await tail.close();
+  });
+
+  it('lets a subscription go that waits for the database to come back, when it is closed', async () => {
+    const { tail, database, subscribe } = fakeTail();
+    database.write(rowAt(1n), rowAt(2n));
+    await tail.open();
+    const subscriptions = [subscribe(), subscribe({ after: 2n }), subscribe()];
+    const [paging, waiting, entering] = subscriptions.map(puller);
+    await waiting?.next();
+    database.pageError = new StoreUnavailableError('away');
+    const ends = [paging?.next(), waiting?.next()];
+    await settled();
+    database.error = new StoreUnavailableError('away');
+    ends.push(entering?.next());
+    await settled();
+    await Promise.all(subscriptions.map((subscription) => subscription.close()));
+    expect(await Promise.all(ends)).toEqual([undefined, undefined, undefined]);
+    // Nobody is left who waits for it.
+    expect(tail.health()).toEqual({ status: 'up', reasons: [] });
+    await tail.close();
+  });
+
+  it('looks again sooner and then later where something is held back, and tells what a rollback lets go', async () => {
+    const { tail, database, subscribe } = fakeTail();
+    await tail.open();
+    const one = puller(subscribe());
+    await one.next();
+    database.held = true;
+    tail.announce();
+    const next = one.events();
+    while (database.looks.length < 6) await setImmediate();
+    // Who held it has rolled back, and told nobody.
+    database.held = false;
+    database.write(rowAt(2n));
+    expect(await next).toEqual([2]);
+    const looks = database.looks.length;
+    await settled();
+    expect(database.looks).toHaveLength(looks);
     await tail.close();
   });
 

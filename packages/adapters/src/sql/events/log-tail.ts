@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { StoreUnavailableError } from '@tidemark/core';
+import { StoreUnavailableError, type Health } from '@tidemark/core';
 import type { SqlRow, SqlSession } from '../driver.js';
 import type { SchemaNames } from '../schema-names.js';
 import { Due } from './due.js';
@@ -35,6 +35,9 @@ interface Looker {
   readonly reject: (error: unknown) => void;
 }
 
+/** Receives a function that ends a wait at once. */
+export type OnCancel = (cancel: () => void) => void;
+
 /**
  * The end of the log, kept in memory for all subscriptions of a backend.
  *
@@ -44,6 +47,9 @@ interface Looker {
  *
  * Each look also brings the log's identity. When that changes, under a connection that now leads to a restored backup or to
  * another server, the ring is emptied, and the relay is started anew for the other log.
+ *
+ * While the database is away, everybody waits, and it is looked again and again, less and less often. Whatever else fails a
+ * look ends the waits with that error.
  */
 export class LogTail {
   readonly #session: SqlSession;
@@ -62,9 +68,11 @@ export class LogTail {
   #filled = false;
   #followers = 0;
   /** Who waits for the next look, and who for the one that is under way. */
-  #lookers: Looker[] = [];
-  #looking: readonly Looker[] = [];
+  #lookers = new Set<Looker>();
+  #looking = new Set<Looker>();
   #feeding = false;
+  /** True when the last look found more positions given out than are safe. */
+  #held = false;
   /** Changes with every opening, closing and change of identity: what was begun before counts for nothing. */
   #era = 0;
   /** The loop must not run in the context of whoever subscribes first, which may be a transaction. */
@@ -72,6 +80,8 @@ export class LogTail {
   /** The last of the relay's starts and stops, which happen one after the other. */
   #relayChange: Promise<void> = Promise.resolve();
   #relayRuns = false;
+  /** While looks find the database away: since when, and why. */
+  #trouble: { readonly since: Date; readonly reason: string } | undefined;
 
   constructor(
     session: SqlSession,
@@ -97,6 +107,21 @@ export class LogTail {
   /** True when, as far as anybody here has heard, there is nothing behind the end. */
   get fresh(): boolean {
     return this.#filled && this.#due.isFresh;
+  }
+
+  /** False before it was opened, and when it was closed. */
+  get isOpen(): boolean {
+    return this.#identity !== undefined;
+  }
+
+  /** Whether those who follow the end of the log get anything, as the last look told. */
+  health(): Health {
+    if (this.#trouble === undefined || this.#followers === 0) return { status: 'up', reasons: [] };
+    const { since, reason } = this.#trouble;
+    return {
+      status: 'degraded',
+      reasons: [`Subscriptions wait since ${since.toISOString()}, and go on by themselves: ${reason}`],
+    };
   }
 
   /** Asks which log this is, and starts the relay. */
@@ -132,12 +157,12 @@ export class LogTail {
   /**
    * One more follows the end of the log, until it leaves. Looks first, as {@link look}.
    *
-   * @throws {StoreUnavailableError} or what else the database says; to be left also then
+   * @throws as {@link look}; to be left also then
    */
-  enter(): Promise<void> {
+  enter(onCancel: OnCancel): Promise<void> {
     this.#followers += 1;
     if (this.#followers === 1) this.#relay?.interest(true);
-    const looked = this.look();
+    const looked = this.look(onCancel);
     this.#keepFed();
     return looked;
   }
@@ -146,18 +171,26 @@ export class LogTail {
     this.#followers -= 1;
     if (this.#followers > 0) return;
     this.#relay?.interest(false);
+    this.#trouble = undefined;
     this.#due.rouse();
   }
 
   /**
    * Has the database looked at, by a look that begins from now on; who asks together shares it. Only for those who follow.
    *
-   * @throws {StoreUnavailableError} or what else the database says
+   * @throws {StoreUnavailableError} it is closed, or is now
+   * @throws what else the database says, but that it is away, which is waited for
    */
-  look(): Promise<void> {
+  look(onCancel: OnCancel): Promise<void> {
     if (this.#identity === undefined) return Promise.reject(new StoreUnavailableError(closed));
     return new Promise((resolve, reject) => {
-      this.#lookers.push({ resolve, reject });
+      const looker = { resolve, reject };
+      this.#lookers.add(looker);
+      onCancel(() => {
+        this.#lookers.delete(looker);
+        this.#looking.delete(looker);
+        resolve();
+      });
       this.#due.rouse();
     });
   }
@@ -165,9 +198,9 @@ export class LogTail {
   /**
    * Waits at the end of the log.
    *
-   * @throws {StoreUnavailableError} or what else the database says, when a look fails
+   * @throws as {@link look}, when a look fails
    */
-  wait(waiting: Waiting, onCancel: (cancel: () => void) => void): Promise<Woken> {
+  wait(waiting: Waiting, onCancel: OnCancel): Promise<Woken> {
     if (this.#identity === undefined) return Promise.reject(new StoreUnavailableError(closed));
     return this.#waiters.wait(waiting, onCancel);
   }
@@ -232,7 +265,8 @@ export class LogTail {
     // Those who come in the same turn share the first look.
     await Promise.resolve();
     while (this.#followers > 0 && this.#identity !== undefined) {
-      if (this.#lookers.length > 0 || this.#due.isNow) await this.#look();
+      const isAskedTo = this.#lookers.size > 0 && !this.#due.isFailing;
+      if (isAskedTo || this.#due.isNow) await this.#look();
       else await this.#due.wait();
     }
     this.#feeding = false;
@@ -240,18 +274,24 @@ export class LogTail {
 
   async #look(): Promise<void> {
     this.#looking = this.#lookers;
-    this.#lookers = [];
+    this.#lookers = new Set();
     this.#due.begin();
     try {
       while (!(await this.#read()));
-      this.#due.succeed();
+      this.#due.succeed(this.#held);
+      this.#trouble = undefined;
       for (const { resolve } of this.#looking) resolve();
     } catch (error) {
       this.#due.fail();
-      for (const { reject } of this.#looking) reject(error);
-      this.#waiters.fail(error);
+      if (error instanceof StoreUnavailableError && this.#identity !== undefined) {
+        this.#trouble = { since: this.#trouble?.since ?? new Date(), reason: error.message };
+        for (const looker of this.#looking) this.#lookers.add(looker);
+      } else {
+        for (const { reject } of this.#looking) reject(error);
+        this.#waiters.fail(error);
+      }
     }
-    this.#looking = [];
+    this.#looking = new Set();
   }
 
   /** @returns true when the end of what is safe was reached */
@@ -266,8 +306,9 @@ export class LogTail {
     ]);
     // Closed, or another log: what was read is of no use.
     if (era !== this.#era) return false;
-    const [[position, identity] = [], ...events] = rows;
+    const [[position, identity, held] = [], ...events] = rows;
     const safe = BigInt(position as string);
+    this.#held = held === '1';
     if (typeof identity === 'string' && identity !== this.#identity) {
       this.#become(identity);
       return false;
@@ -309,7 +350,7 @@ export class LogTail {
 
   #fail(error: unknown): void {
     for (const { reject } of [...this.#looking, ...this.#lookers]) reject(error);
-    this.#lookers = [];
+    this.#lookers = new Set();
     this.#waiters.fail(error);
   }
 }

@@ -1,8 +1,14 @@
-import { defaultBatchSize } from '@tidemark/core';
-import type { RecordedEvent, SubscribeOptions, Subscription, SubscriptionBatch } from '@tidemark/core';
+import { defaultBatchSize, RetrySchedule, StoreUnavailableError } from '@tidemark/core';
+import type {
+  RecordedEvent,
+  RetryWaits,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionBatch,
+} from '@tidemark/core';
 import type { EventRows } from './event-rows.js';
-import type { LogPages } from './log-page.js';
-import type { LogTail } from './log-tail.js';
+import type { LogPage, LogPages } from './log-page.js';
+import type { LogTail, OnCancel } from './log-tail.js';
 import { PagesAhead } from './pages-ahead.js';
 import { RowFilter } from './row-filter.js';
 
@@ -15,6 +21,9 @@ export interface SubscriptionSource {
   readonly readsAhead: boolean;
 }
 
+/** How pages that could not be read are asked for again. */
+const retries = new RetrySchedule({ initialDelayMs: 50, maxDelayMs: 2_000 });
+
 /** A step through the log. */
 interface Step {
   readonly events: readonly RecordedEvent[];
@@ -23,7 +32,7 @@ interface Step {
 
 /**
  * A reader that follows the log. It holds no events, only its place; when it is pulled it takes what comes next, from the
- * tail in memory if that reaches back so far, and otherwise by a page from the database.
+ * tail in memory if that reaches back so far, and otherwise by a page from the database. While the database is away it waits.
  */
 export class SqlSubscription implements Subscription {
   readonly #source: SubscriptionSource;
@@ -35,6 +44,8 @@ export class SqlSubscription implements Subscription {
   readonly #abort = (): void => this.#end();
   #closed = false;
   #cancelWait: (() => void) | undefined;
+  /** While pages cannot be read: how long to wait from try to try. */
+  #pauses: RetryWaits | undefined;
 
   constructor(
     source: SubscriptionSource,
@@ -75,7 +86,7 @@ export class SqlSubscription implements Subscription {
     const { tail } = this.#source;
     if (this.#closed) return;
     try {
-      await tail.enter();
+      await tail.enter(this.#onWait);
       yield* this.#follow();
     } catch (error) {
       // Closed with its backend while it read: that is its end, not an error.
@@ -117,7 +128,7 @@ export class SqlSubscription implements Subscription {
   }
 
   readonly #mayMatch = (row: readonly (string | null)[]): boolean => this.#filter.mayMatch(row);
-  readonly #onWait = (cancel: () => void): void => {
+  readonly #onWait: OnCancel = (cancel) => {
     this.#cancelWait = cancel;
   };
 
@@ -126,11 +137,38 @@ export class SqlSubscription implements Subscription {
     const { tail } = this.#source;
     const { batchSize = defaultBatchSize } = this.#options;
     if (tail.holds(position)) return this.#fromTail(position, batchSize);
-    const page = await this.#pages.read({ from: position + 1n, to: tail.end }, batchSize);
+    const page = await this.#page(position, batchSize);
+    if (page === undefined) return nothing(position);
     const reached = page.rest.from - 1n;
     // Whoever has come to the end looks again, so as not to say that nothing is left when there is.
-    if (reached >= tail.end) await tail.look();
+    if (reached >= tail.end) await tail.look(this.#onWait);
     return { events: page.events, position: reached };
+  }
+
+  /** @returns `undefined` where the database was away: to be tried again, not at once, and not before a look at it succeeds */
+  async #page(position: bigint, batchSize: number): Promise<LogPage | undefined> {
+    const { tail } = this.#source;
+    try {
+      const page = await this.#pages.read({ from: position + 1n, to: tail.end }, batchSize);
+      this.#pauses = undefined;
+      return page;
+    } catch (error) {
+      if (this.#closed || !tail.isOpen || !(error instanceof StoreUnavailableError)) throw error;
+    }
+    this.#pauses ??= retries.waits();
+    await this.#rest(this.#pauses.next());
+    if (!this.#closed) await tail.look(this.#onWait);
+    return undefined;
+  }
+
+  #rest(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#onWait(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   #fromTail(after: bigint, batchSize: number): Step {

@@ -12,6 +12,7 @@ import { changeStreamFunction } from './change-stream.js';
 import { eventsTable, positionsSequence, streamsTable } from './events.js';
 import { finalTombstones, immutableEvents } from './immutable-events.js';
 import { logIdentity } from './log-identity.js';
+import { primaryOnly } from './primary-only.js';
 import { readSafeFunction } from './read-safe.js';
 import { safePositionFunction } from './safe-position.js';
 import { checkpointsTable, collectionsTable, snapshotsTable, timersTable } from './state.js';
@@ -56,4 +57,5 @@ export const migrations: readonly Migration[] = [
   { number: 6, name: 'tail', sql: [logIdentity, readSafeFunction].join('') },
   { number: 7, name: 'unique ids', sql: uniqueIds },
   { number: 8, name: 'processors of nodes', sql: processorsOfNodes },
+  { number: 9, name: 'primary only', sql: primaryOnly },
 ];

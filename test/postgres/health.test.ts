@@ -58,7 +58,7 @@ describe('the health of PostgreSQL', () => {
     expect(backend.health?.()).toEqual({ status: 'up', reasons: [] });
   }, 60_000);
 
-  it('is no matter of connections that are all in use', async () => {
+  it('is degraded while calls find no free connection in time, and up when there is one', async () => {
     const backend = postgres({
       connectionString: server?.connectionString,
       schema: server?.schema(),
@@ -74,9 +74,16 @@ describe('the health of PostgreSQL', () => {
     const holding = backend.transaction(() => released);
     const refused = backend.checkpoints.load('p').catch((error: unknown) => error);
     expect(await refused).toBeInstanceOf(StoreUnavailableError);
-    expect(backend.health?.()).toEqual({ status: 'up', reasons: [] });
+    expect(backend.health?.()).toEqual({
+      status: 'degraded',
+      reasons: [
+        expect.stringMatching(/^Since \S+Z calls wait in vain for a connection to .* all 1 connections were in use/),
+      ],
+    });
     release?.();
     await holding;
+    // Nobody has asked for one since.
+    expect(backend.health?.()).toEqual({ status: 'up', reasons: [] });
     await backend.close();
   });
 });

@@ -31,6 +31,7 @@ export class DebianPostgres {
    * @param {readonly string[]} options.initdbFlags
    * @param {readonly string[]} options.postgresFlags
    * @param {(line: string) => void} options.onLog
+   * @param {string} [options.name] of the folder of its data. Default: `data`
    */
   constructor(options) {
     this.#options = options;
@@ -47,7 +48,7 @@ export class DebianPostgres {
     if (isRoot) for (const path of [home, passwordFile]) await chown(path, this.#user.uid, this.#user.gid);
     await run(
       join(this.programs.bin, 'initdb'),
-      [`--pgdata=${this.#data}`, '--username=postgres', `--pwfile=${passwordFile}`, ...initdbFlags],
+      [`--pgdata=${this.data}`, '--username=postgres', `--pwfile=${passwordFile}`, ...initdbFlags],
       this.#surroundings,
     );
     await rm(passwordFile);
@@ -57,7 +58,7 @@ export class DebianPostgres {
     const { port, postgresFlags, onLog } = this.#options;
     const child = spawn(
       join(this.programs.bin, 'postgres'),
-      ['-D', this.#data, '-p', String(port), ...postgresFlags],
+      ['-D', this.data, '-p', String(port), ...postgresFlags],
       { ...this.#surroundings, stdio: ['ignore', 'ignore', 'pipe'] },
     );
     this.process = child;
@@ -66,7 +67,7 @@ export class DebianPostgres {
       child.once('exit', (code) => reject(new Error(`The server ended with ${code}.`)));
       child.stderr.setEncoding('utf8').on('data', (text) => {
         onLog(text);
-        if (text.includes('ready to accept connections')) resolve();
+        if (/ready to accept (read-only )?connections/.test(text)) resolve();
       });
     });
   }
@@ -79,8 +80,34 @@ export class DebianPostgres {
     await exited;
   }
 
-  get #data() {
-    return join(this.#options.folder, 'server', 'data');
+  /**
+   * A standby of this server, which must run: a copy that follows it.
+   *
+   * @param {number} port of its own
+   */
+  async standby(port) {
+    const { port: primary, password } = this.#options;
+    const standby = new DebianPostgres({ ...this.#options, port, name: 'standby' });
+    standby.programs = this.programs;
+    standby.#user = this.#user;
+    await run(
+      join(this.programs.bin, 'pg_basebackup'),
+      [
+        `--pgdata=${standby.data}`,
+        '--write-recovery-conf',
+        '--checkpoint=fast',
+        '--no-sync',
+        `--dbname=postgres://postgres:${password}@127.0.0.1:${primary}/postgres`,
+      ],
+      this.#surroundings,
+    );
+    await standby.start();
+    return standby;
+  }
+
+  /** The folder of its data. */
+  get data() {
+    return join(this.#options.folder, 'server', this.#options.name ?? 'data');
   }
 
   get #surroundings() {

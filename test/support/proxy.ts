@@ -23,7 +23,7 @@ interface Pair {
  * until it is told otherwise; what it is told holds for all connections, those to come included, until {@link heal}.
  */
 export class Proxy {
-  readonly #target: ProxyOptions;
+  #target: ProxyOptions;
   readonly #listener: Server;
   readonly #pairs = new Set<Pair>();
   readonly #delays: Record<Direction, number> = { requests: 0, answers: 0 };
@@ -159,6 +159,11 @@ export class Proxy {
         };
       }
     });
+  }
+
+  /** Leads to another server from now on, as an address does after a failover; connections that there are stay where they are. */
+  redirect(target: ProxyOptions): void {
+    this.#target = target;
   }
 
   /** Everything passes again. Connections that were cut or swallowed stay so. */

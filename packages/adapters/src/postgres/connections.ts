@@ -3,7 +3,8 @@ import { StoreUnavailableError } from '@tidemark/core';
 import type { Health } from '@tidemark/core';
 import type { Pool, PoolClient } from 'pg';
 import { backoffMs } from './backoff.js';
-import { connectError, ConnectionRefusedError, reasonOf } from './outage.js';
+import { CheckedPool, LateError, PoolBusyError } from './checked-pool.js';
+import { connectError, ConnectionRefusedError, reasonOf, StandbyError } from './outage.js';
 
 /** Options of {@link Connections}. */
 export interface ConnectionsOptions {
@@ -19,18 +20,27 @@ export interface ConnectionsOptions {
  * all others wait for its outcome: an outage makes no storm of attempts, and a short one is not noticed but as a delay.
  */
 export class Connections {
-  readonly #pool: Pool;
+  readonly #pool: CheckedPool;
   readonly #server: string;
   readonly #connectTimeoutMs: number;
   readonly #stopped = new AbortController();
+  /** Since when calls have waited in vain for a free connection. */
+  #busySince: Date | undefined;
   /** While it cannot be reached: since when, and why. */
-  #away: { readonly since: Date; readonly startedAt: number; readonly reason: string } | undefined;
+  #away:
+    | {
+        readonly since: Date;
+        readonly startedAt: number;
+        readonly reason: string;
+        readonly isReached: boolean;
+      }
+    | undefined;
   #probing = false;
   /** While it is away: whether the one who tries gets through. */
   #trying: Promise<boolean> | undefined;
 
   constructor({ pool, server, connectTimeoutMs }: ConnectionsOptions) {
-    this.#pool = pool;
+    this.#pool = new CheckedPool(pool);
     this.#server = server;
     this.#connectTimeoutMs = connectTimeoutMs;
     setMaxListeners(0, this.#stopped.signal);
@@ -58,18 +68,31 @@ export class Connections {
   }
 
   /**
-   * Whether the server can be reached, as the last attempts told. `degraded`: calls wait; `down`: it lasts for longer than
-   * they do, and they fail. While it is away each look makes another attempt, beside whoever else tries.
+   * Whether the server can be reached, as the last attempts told. `degraded`: calls wait, or found no free connection; `down`:
+   * it lasts for longer than they do, and they fail. While it is away each look makes another attempt, beside whoever else tries.
    */
   health(): Health {
     const away = this.#away;
-    if (away === undefined) return { status: 'up', reasons: [] };
+    if (away === undefined) return this.#busyHealth();
     this.probe();
     const lastsMs = performance.now() - away.startedAt;
     return {
       status: lastsMs > this.#connectTimeoutMs ? 'down' : 'degraded',
       reasons: [
-        `PostgreSQL at ${this.#server} cannot be reached since ${away.since.toISOString()}: ${away.reason}.`,
+        `PostgreSQL at ${this.#server} cannot be ${away.isReached ? 'used' : 'reached'} since ${away.since.toISOString()}: ${away.reason}.`,
+      ],
+    };
+  }
+
+  #busyHealth(): Health {
+    // Nobody may have asked since one became free.
+    if (!this.#pool.isFull) this.#busySince = undefined;
+    if (this.#busySince === undefined) return { status: 'up', reasons: [] };
+    return {
+      status: 'degraded',
+      reasons: [
+        `Since ${this.#busySince.toISOString()} calls wait in vain for a connection to PostgreSQL at ${this.#server}: ` +
+          `${new PoolBusyError(this.#pool.size).message}.`,
       ],
     };
   }
@@ -90,8 +113,7 @@ export class Connections {
 
   /** @param broken true to have it closed instead of used again */
   release(client: PoolClient, broken = false): void {
-    client.off('error', heard);
-    client.release(broken);
+    this.#pool.release(client, broken);
   }
 
   /** Ends all waiting. */
@@ -136,49 +158,26 @@ export class Connections {
   /** Notes how it went, for health. */
   async #connect(deadline: number): Promise<PoolClient> {
     try {
-      const client = await this.#connectUntil(deadline);
+      const client = await this.#pool.connect(deadline);
       this.#away = undefined;
+      this.#busySince = undefined;
       return client;
     } catch (error) {
-      // A pool whose connections are all in use says nothing about the server.
-      if (!(error instanceof PoolBusyError)) {
-        this.#away = {
-          since: this.#away?.since ?? new Date(),
-          startedAt: this.#away?.startedAt ?? performance.now(),
-          reason: error instanceof LateError ? (this.#away?.reason ?? error.message) : reasonOf(error),
-        };
-      }
+      if (error instanceof PoolBusyError) this.#busySince ??= new Date();
+      else this.#noteAway(error);
       throw error;
     }
   }
 
-  /**
-   * The pool's own limit counts anew for each attempt, and a pool that was given may have none. A connection that comes too
-   * late goes back to the pool.
-   */
-  #connectUntil(deadline: number): Promise<PoolClient> {
-    const pool = this.#pool;
-    return new Promise((resolve, reject) => {
-      let late = false;
-      const timer = setTimeout(
-        () => {
-          late = true;
-          reject(isFull(pool) ? new PoolBusyError(pool) : new LateError());
-        },
-        Math.max(deadline - performance.now(), 0),
-      );
-      pool.connect((error, client) => {
-        clearTimeout(timer);
-        if (client === undefined) reject(isFull(pool) && isTimeout(error) ? new PoolBusyError(pool) : error);
-        else if (late) client.release();
-        else {
-          // Here and not where it is used: the server's goodbye may follow its greeting in the same packet, and is told of
-          // before a promise of ours goes on.
-          client.on('error', heard);
-          resolve(client);
-        }
-      });
-    });
+  #noteAway(error: unknown): void {
+    const away = this.#away;
+    const isTold = error instanceof LateError && away !== undefined;
+    this.#away = {
+      since: away?.since ?? new Date(),
+      startedAt: away?.startedAt ?? performance.now(),
+      reason: isTold ? away.reason : reasonOf(error),
+      isReached: isTold ? away.isReached : error instanceof StandbyError,
+    };
   }
 
   /** Waits for so long, or until the promise or everything ends; gives what the promise gave, or false. */
@@ -196,30 +195,5 @@ export class Connections {
       if (signal.aborted) end();
       void promise?.then(end);
     });
-  }
-}
-
-/** While somebody has the connection the pool does not listen, and an error that nobody hears ends the process. */
-const heard = (): void => undefined;
-
-const isFull = (pool: Pool): boolean => pool.totalCount >= pool.options.max && pool.idleCount === 0;
-
-/** What `pg` says when its own limit is over before a connection is free. */
-const isTimeout = (error: unknown): boolean =>
-  error instanceof Error && error.message === 'timeout exceeded when trying to connect';
-
-/** The connection was not made in time. */
-class LateError extends Error {
-  constructor() {
-    super('no connection was to be had in time');
-  }
-}
-
-/** All connections of the pool were in use for as long as one waits. */
-class PoolBusyError extends Error {
-  constructor(pool: Pool) {
-    super(
-      `all ${pool.options.max} connections were in use for too long; end transactions sooner, or raise maxConnections`,
-    );
   }
 }

@@ -23,6 +23,9 @@ const isAway = (sqlState: string): boolean =>
   /^(?:08|53|57P)/.test(sqlState) || sqlState === '58030' || sqlState === readOnly;
 
 const readOnly = '25006';
+const diskFull = '53100';
+
+const makeRoom = 'make room on the disk of the table, or raise the quota, and do it again';
 
 /**
  * True for the error of a table that could not grow. For a full disk that is 53100, but for a quota or a limit on the size of
@@ -68,7 +71,10 @@ export const statementError = (error: unknown, server: string): Error => {
     return new ConnectionLostError(`PostgreSQL at ${server} ended the connection: ${message} (${code}).`);
   }
   if (isAway(code) || isNoRoom(error)) {
-    return new StoreUnavailableError(`PostgreSQL at ${server} cannot serve now: ${message} (${code}).`);
+    const advice = code === diskFull || isNoRoom(error) ? ` Nothing of this was written: ${makeRoom}.` : '';
+    return new StoreUnavailableError(
+      `PostgreSQL at ${server} cannot serve now: ${message} (${code}).${advice}`,
+    );
   }
   return new SqlError(message, code, typeof constraint === 'string' ? constraint : undefined);
 };
@@ -76,13 +82,20 @@ export const statementError = (error: unknown, server: string): Error => {
 /** The server took the connection and refused it, and will refuse it again. */
 export class ConnectionRefusedError extends StoreUnavailableError {}
 
+/** The server is a standby, which has neither its primary's locks nor its sequence: readers would miss events. */
+export class StandbyError extends Error {
+  constructor() {
+    super('it is a standby, whose readers would miss events; connect to the primary, or promote this one');
+  }
+}
+
 /** A pooler refuses so whoever sets a parameter that it was not told of, and will again. All else it says under this code may pass. */
 const isPoolerRefusal = ({ code, message }: ServerError): boolean =>
   code === '08P01' && message.startsWith('unsupported startup parameter');
 
 /** The error for a connection that could not be made. */
 export const connectError = (error: unknown, server: string): StoreUnavailableError => {
-  const message = `PostgreSQL at ${server} could not be reached: ${reasonOf(error)}.`;
+  const message = `PostgreSQL at ${server} could not be ${error instanceof StandbyError ? 'used' : 'reached'}: ${reasonOf(error)}.`;
   return isServerError(error) && (isRefusal(error.code) || isPoolerRefusal(error))
     ? new ConnectionRefusedError(message)
     : new StoreUnavailableError(message);

@@ -7,7 +7,10 @@ import { EndingClient } from './ending-client.js';
 
 /** Options of {@link postgres}. */
 export interface PostgresOptions {
-  /** Where the database is, e.g. `postgres://user:password@host:5432/database`. Either this or `pool` must be given. */
+  /**
+   * Where the database is, e.g. `postgres://user:password@host:5432/database`: one address, which leads to the primary. Either
+   * this or `pool` must be given.
+   */
   readonly connectionString?: string | undefined;
   /**
    * A pool of your own; it is not closed with the backend. Its options decide on connections, timeouts and TLS; those below
@@ -82,6 +85,12 @@ export const connectionSettings = (options: PostgresOptions): ConnectionSettings
   if ((connectionString === undefined) === (pool === undefined)) {
     throw new ConfigurationError('postgres() needs either a connectionString or a pool.');
   }
+  if (severalHosts.test(connectionString ?? '')) {
+    throw new ConfigurationError(
+      'The connectionString names several hosts, which pg cannot choose from: give one address that leads to the primary, such as ' +
+        'that of a proxy or a name that is changed with a failover.',
+    );
+  }
   const config: PoolConfig = pool === undefined ? poolConfig(options) : pool.options;
   const { host, port, database = '' } = clientOf(config);
   return {
@@ -91,6 +100,9 @@ export const connectionSettings = (options: PostgresOptions): ConnectionSettings
     server: `${host}:${port}/${database}`,
   };
 };
+
+/** As libpq takes them: `postgres://user:password@one:5432,two:5432/database`. */
+const severalHosts = /^[a-z]+:\/\/(?:[^/?#]*@)?[^/?#@]*,/i;
 
 /** The error of a connection string that is none holds the string, and with it the password: it is not passed on. */
 const clientOf = (config: PoolConfig): Client => {

@@ -12,7 +12,7 @@ import { allPositions, follow, until } from './following.js';
 
 const nothingWrong = { failed: 0, lost: [], halves: [], missed: 0, disordered: 0, elsewhere: 'the same' };
 /** How long Redis hangs in the test of it, in milliseconds. */
-const freezeMs = Number(process.env['REDIS_FREEZE_MS'] ?? 3_000);
+const freezeMs = Number(process.env['REDIS_FREEZE_MS'] ?? 10_000);
 
 interface Rig {
   /** Two backends on one log, each with its own connections. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { redisProgram } from './redis-program.mjs';
 
 /*
- * A process that has a Redis server of its own, on a free port and in a new folder. It does what it is told, line by line
+ * A process that has a Redis server of its own, on a free port and in a new folder; over TLS alone, if the second argument
+ * has a certificate. It does what it is told, line by line
  * (`kill`, `start`, `start <dump>`, `keep <dump>`, `freeze`, `thaw`), and answers each with a line. When its input ends,
  * because the test is done or has died, it ends the server and removes the folder.
  */
@@ -49,6 +50,16 @@ const settings = Object.entries({
   appendonly: 'no',
   ...JSON.parse(process.argv[2] ?? '{}'),
 }).flatMap(([name, value]) => [`--${name}`, value]);
+const certificate = process.argv[3] === undefined ? undefined : JSON.parse(process.argv[3]);
+const listening =
+  certificate === undefined
+    ? ['--port', String(port)]
+    : [
+        ...['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no'],
+        ...['--tls-cert-file', join(folder, 'cert.pem'), '--tls-key-file', join(folder, 'key.pem')],
+        // Asked for where any certificate is: it is its own authority.
+        ...['--tls-ca-cert-file', join(folder, 'cert.pem')],
+      ];
 const dumpFile = join(folder, 'dump.rdb');
 
 let log = '';
@@ -58,7 +69,7 @@ let server;
 const start = async (dump) => {
   await rm(dumpFile, { force: true });
   if (dump !== undefined) await copyFile(join(folder, dump), dumpFile);
-  const child = spawn(program.command, [...program.args, '--port', String(port), ...settings], {
+  const child = spawn(program.command, [...program.args, ...listening, ...settings], {
     env: { ...process.env, ...program.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -90,6 +101,10 @@ process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 
 try {
+  if (certificate !== undefined) {
+    await writeFile(join(folder, 'cert.pem'), certificate.cert);
+    await writeFile(join(folder, 'key.pem'), certificate.key);
+  }
   program = await redisProgram(folder);
   await start();
   console.log(JSON.stringify({ port }));

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
+import type { Certificate } from './eventstoredb/self-signed.js';
 
 /** A Redis server for the tests of one file. */
 export interface TestRedis {
@@ -39,13 +40,19 @@ export interface OwnTestRedis extends TestRedis {
  * Starts a server on a free port. It lives as long as this process, at most.
  *
  * @param settings as in redis.conf
+ * @param certificate with which it takes connections over TLS, and no others. Default: no TLS
  */
 export const startOwnRedis = async (
   settings: Readonly<Record<string, string>> = {},
+  certificate?: Certificate,
 ): Promise<OwnTestRedis> => {
   const guardian = spawn(
     process.execPath,
-    [resolve(import.meta.dirname, 'redis-guardian.mjs'), JSON.stringify(settings)],
+    [
+      resolve(import.meta.dirname, 'redis-guardian.mjs'),
+      JSON.stringify(settings),
+      ...(certificate === undefined ? [] : [JSON.stringify(certificate)]),
+    ],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   const exited = once(guardian, 'exit');
@@ -60,7 +67,8 @@ export const startOwnRedis = async (
     await answer();
   };
   const { port } = JSON.parse(await answer()) as { readonly port: number };
-  const url = `redis://127.0.0.1:${port}`;
+  const url = `redis${certificate === undefined ? '' : 's'}://127.0.0.1:${port}`;
+  const ca = certificate?.cert;
   return {
     url,
     port,
@@ -69,13 +77,13 @@ export const startOwnRedis = async (
     start: (dump) => tell(dump === undefined ? 'start' : `start ${dump}`),
     async keep() {
       const dump = `${randomUUID()}.rdb`;
-      await withClient(url, (client) => client.save());
+      await withClient(url, (client) => client.save(), ca);
       await tell(`keep ${dump}`);
       return dump;
     },
     freeze: () => tell('freeze'),
     thaw: () => tell('thaw'),
-    flush: () => withClient(url, (client) => client.flushall()),
+    flush: () => withClient(url, (client) => client.flushall(), ca),
     async close() {
       guardian.stdin.end();
       await exited;
@@ -105,8 +113,12 @@ export const startRedis = async (): Promise<TestRedis> => {
   };
 };
 
-const withClient = async (url: string, work: (client: Redis) => Promise<unknown>): Promise<void> => {
-  const client = new Redis(url, { maxRetriesPerRequest: 1 });
+const withClient = async (
+  url: string,
+  work: (client: Redis) => Promise<unknown>,
+  ca?: string,
+): Promise<void> => {
+  const client = new Redis(url, { maxRetriesPerRequest: 1, ...(ca === undefined ? {} : { tls: { ca } }) });
   try {
     await work(client);
   } finally {

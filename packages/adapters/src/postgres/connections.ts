@@ -61,10 +61,7 @@ export class Connections {
         return this.#acquireAgain(connectError(error, this.#server), deadline);
       }
     }
-    return this.#acquireAgain(
-      new StoreUnavailableError(`PostgreSQL at ${this.#server} cannot be reached.`),
-      deadline,
-    );
+    return this.#acquireAgain(undefined, deadline);
   }
 
   /**
@@ -121,11 +118,13 @@ export class Connections {
     this.#stopped.abort();
   }
 
-  async #acquireAgain(first: StoreUnavailableError, deadline: number): Promise<PoolClient> {
+  async #acquireAgain(first: StoreUnavailableError | undefined, deadline: number): Promise<PoolClient> {
     let last = first;
     for (let attempt = 0; ; attempt++) {
       const left = deadline - performance.now();
-      if (left <= 0 || last instanceof ConnectionRefusedError || this.#stopped.signal.aborted) throw last;
+      if (left <= 0 || last instanceof ConnectionRefusedError || this.#stopped.signal.aborted) {
+        throw last ?? this.#awayError();
+      }
       const trying = this.#trying;
       try {
         if (trying === undefined) return await this.#tryAgain(Math.min(backoffMs(attempt), left), deadline);
@@ -136,6 +135,14 @@ export class Connections {
         if (!(error instanceof LateError)) last = connectError(error, this.#server);
       }
     }
+  }
+
+  /** For who has only waited for the attempts of others. */
+  #awayError(): StoreUnavailableError {
+    const why = this.#away === undefined ? '' : `: ${this.#away.reason}`;
+    return new StoreUnavailableError(
+      `PostgreSQL at ${this.#server} could not be ${this.#away?.isReached === true ? 'used' : 'reached'} in time${why}.`,
+    );
   }
 
   #busy({ message }: PoolBusyError): StoreUnavailableError {

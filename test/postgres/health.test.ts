@@ -77,7 +77,9 @@ describe('the health of PostgreSQL', () => {
     expect(backend.health?.()).toEqual({
       status: 'degraded',
       reasons: [
-        expect.stringMatching(/^Since \S+Z calls wait in vain for a connection to .* all 1 connections were in use/),
+        expect.stringMatching(
+          /^Since \S+Z calls wait in vain for a connection to .* all 1 connections were in use/,
+        ),
       ],
     });
     release?.();

@@ -22,8 +22,13 @@ it('fences a transaction', async () => {
   const backend = postgres({ connectionString: server.connectionString, schema: server.schema() });
   await using app = createApp({ backend, register: [] });
   await app.start();
-  await backend.transaction((tx) => tx.query('CREATE TABLE IF NOT EXISTS counters (value integer)'));
+  await backend.transaction(async (tx) => {
+    await tx.query('CREATE TABLE counters (value integer)');
+    await tx.query('INSERT INTO counters VALUES (1)');
+  });
   await countWithFence(app, (work) => backend.transaction(work));
+  const counted = await backend.transaction((tx) => tx.query('SELECT value FROM counters'));
+  expect(counted.rows).toEqual([{ value: 2 }]);
   await backend.transaction((tx) => tx.query('DROP TABLE counters'));
 });
 

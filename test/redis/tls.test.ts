@@ -8,11 +8,10 @@ import { startOwnRedis, type OwnTestRedis } from '../support/redis-server.js';
 import { follow, until } from './following.js';
 
 /** The rights that the documentation of `redis()` names. */
-const documented = [
-  ...['resetkeys', '~tidemark:*', 'resetchannels', '-@all'],
-  ...['+xadd', '+xread', '+xrevrange', '+get', '+set', '+del', '+pexpire', '+eval', '+info', '+time'],
-  ...['+hset', '+hdel', '+hgetall', '+select', '+client|setname'],
-];
+const documented =
+  'resetkeys ~tidemark:* resetchannels -@all +xadd +xread +xrevrange +get +set +del +pexpire +eval +info +time +hset +hdel +hgetall +select +client|setname'.split(
+    ' ',
+  );
 
 describe('Redis over TLS', () => {
   const certificate = selfSigned();

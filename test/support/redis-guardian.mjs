@@ -54,12 +54,15 @@ const certificate = process.argv[3] === undefined ? undefined : JSON.parse(proce
 const listening =
   certificate === undefined
     ? ['--port', String(port)]
-    : [
-        ...['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no'],
-        ...['--tls-cert-file', join(folder, 'cert.pem'), '--tls-key-file', join(folder, 'key.pem')],
+    : Object.entries({
+        '--port': '0',
+        '--tls-port': String(port),
+        '--tls-auth-clients': 'no',
+        '--tls-cert-file': join(folder, 'cert.pem'),
+        '--tls-key-file': join(folder, 'key.pem'),
         // Asked for where any certificate is: it is its own authority.
-        ...['--tls-ca-cert-file', join(folder, 'cert.pem')],
-      ];
+        '--tls-ca-cert-file': join(folder, 'cert.pem'),
+      }).flat();
 const dumpFile = join(folder, 'dump.rdb');
 
 let log = '';

@@ -64,7 +64,8 @@ export class CheckedPool {
           // before a promise of ours goes on.
           client.on('error', heard);
           asked = client;
-          this.#check(client, (failure) => {
+          const handOver = async (): Promise<void> => {
+            const failure = await this.#failureOf(client);
             if (late) return;
             clearTimeout(timer);
             if (failure === undefined) {
@@ -73,7 +74,8 @@ export class CheckedPool {
               this.release(client, true);
               reject(failure);
             }
-          });
+          };
+          void handOver();
         }
       });
     });
@@ -85,19 +87,17 @@ export class CheckedPool {
     client.release(broken);
   }
 
-  /** @param done called with what is wrong with the connection, if something is */
-  #check(client: PoolClient, done: (failure: Error | undefined) => void): void {
-    if (this.#checked.has(client)) {
-      done(undefined);
-      return;
+  /** What is wrong with a connection, if something is. */
+  async #failureOf(client: PoolClient): Promise<Error | undefined> {
+    if (this.#checked.has(client)) return undefined;
+    try {
+      const { rowCount } = await client.query('SELECT WHERE pg_is_in_recovery()');
+      if (rowCount !== 0) return new StandbyError();
+      this.#checked.add(client);
+      return undefined;
+    } catch (thrown) {
+      return thrown as Error;
     }
-    client.query('SELECT WHERE pg_is_in_recovery()').then(
-      ({ rowCount }) => {
-        if (rowCount === 0) this.#checked.add(client);
-        done(rowCount === 0 ? undefined : new StandbyError());
-      },
-      (error: Error) => done(error),
-    );
   }
 }
 

@@ -155,7 +155,7 @@ export class LeaseKeeper {
       inMs,
       () => {
         this.#cancelExpiry = undefined;
-        for (const held of [...this.#held.values()]) if (!held.isSure) this.#drop(held.lease);
+        for (const held of this.#held.values()) if (!held.isSure) this.#drop(held.lease);
         if (this.#held.size > 0) this.#watchExpiry();
       },
       { unref: true },

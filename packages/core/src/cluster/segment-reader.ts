@@ -118,13 +118,14 @@ export class SegmentReader {
   async #take(group: Group, batch: SubscriptionBatch): Promise<void> {
     group.isTaking = true;
     const step = this.#read(batch);
-    const room: (void | Promise<void>)[] = [];
+    const room: Promise<void>[] = [];
     for (const member of group.members) {
       if (step.position <= member.after && step.unreadable === undefined) continue;
       const events = step.events.filter(
         (event) => event.position > member.after && holdsHash(member.segment, this.#hashOf(event)),
       );
-      room.push(member.take({ ...step, events, caughtUp: batch.caughtUp }));
+      const full = member.take({ ...step, events, caughtUp: batch.caughtUp });
+      if (full !== undefined) room.push(full);
     }
     group.position = step.position;
     await Promise.all(room);

@@ -61,7 +61,7 @@ export interface EachDelivery {
    */
   readonly keyConcurrency?: number | undefined;
   /** Events of one key are handled in order. Default: the stream's name. */
-  key?(event: RecordedEvent): string;
+  readonly key?: ((event: RecordedEvent) => string) | undefined;
   /** Handlers of batches, for some of the events. Default: none. */
   readonly batches?: readonly BatchHandler[] | undefined;
   /** Which of {@link batches} an event is for; `undefined`: it is handled by itself. */

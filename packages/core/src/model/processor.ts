@@ -28,7 +28,7 @@ import type { PersistentSubscriptionSource } from './persistent-subscription.js'
 import type { HandlerMiddleware } from './middleware.js';
 import { batchMethods, batchOptions } from './on-batch.js';
 import { handlerPolicies } from './policy.js';
-import type { EachDelivery, ProcessorDefinition, RetryPolicy } from './processor-definition.js';
+import type { EachDelivery, ProcessorDefinition } from './processor-definition.js';
 
 /** What `@Processor` says of a processor: its name, how it goes through the log, and what holds for all of its handlers. */
 export interface ProcessorOptions extends HandlerPolicy {

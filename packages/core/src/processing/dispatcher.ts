@@ -57,7 +57,7 @@ export interface DispatcherHost {
   /** An event was not handled and is over all the same, or waits behind one that is parked. */
   gaveUp(given: GivenUp): void;
   /** The backend is away; tried again until it is back. `undefined`: it is back. */
-  outage(error: Error | undefined): void;
+  readonly outage: (error: Error | undefined) => void;
 }
 
 /** How batches become calls of a handler: one implementation for each mode of delivery. */

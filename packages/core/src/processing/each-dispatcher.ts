@@ -292,13 +292,15 @@ export class EachDispatcher implements Dispatcher {
   #batchFailed(tasks: readonly EventTask[], own: readonly EventTask[], thrown: unknown): void {
     const [first] = own;
     if (first === undefined || this.#host.signal.aborted) return this.#lanes.settleBatch(tasks, 'blocked');
-    if (tasks.length > 1 && !isOutage(thrown) && !(thrown instanceof BreakerOpenError)) {
+    const error = toError(thrown);
+    const isOpen = error instanceof BreakerOpenError;
+    if (tasks.length > 1 && !isOutage(error) && !isOpen) {
       this.#host.counts.retried += 1;
       return this.#split(tasks);
     }
-    if (thrown instanceof BreakerOpenError) for (const task of own.slice(1)) task.attempt -= 1;
-    if (tasks.length === 1 && !(thrown instanceof BreakerOpenError)) first.batch = undefined;
-    const outcome = this.#failures.failed(first, thrown);
+    if (isOpen) for (const task of own.slice(1)) task.attempt -= 1;
+    if (tasks.length === 1 && !isOpen) first.batch = undefined;
+    const outcome = this.#failures.failed(first, error);
     // One that is settled later is settled by itself: a batch of several has an outcome at once.
     if (outcome !== undefined) this.#lanes.settleBatch(tasks, outcome);
   }

@@ -68,11 +68,11 @@ export class EachFailures {
   failed(task: EventTask, thrown: unknown): TaskOutcome {
     const { host } = this.#parts;
     if (host.signal.aborted) return 'blocked';
-    if (thrown instanceof BreakerOpenError) {
-      task.attempt -= 1;
-      return { retryAfterMs: Math.min(thrown.waitMs, MOST_BREAKER_WAIT_MS) };
-    }
     const error = toError(thrown);
+    if (error instanceof BreakerOpenError) {
+      task.attempt -= 1;
+      return { retryAfterMs: Math.min(error.waitMs, MOST_BREAKER_WAIT_MS) };
+    }
     if (error instanceof HandlersLeftError) return this.#stop(task, error);
     const guard = host.recovery.of(task.event);
     const isExcused = task.compensating === undefined && guard.breaker?.isClosed === false;
@@ -100,7 +100,8 @@ export class EachFailures {
   /** What becomes of an event whose tries are used up. */
   #giveUp(task: EventTask, error: Error, action: FailureAction | undefined): TaskOutcome {
     const { mark } = this.#parts;
-    switch (action ?? (mark.refuse === undefined ? 'stop' : 'park')) {
+    const taken = action ?? (mark.refuse === undefined ? 'stop' : 'park');
+    switch (taken) {
       case 'stop':
         return this.#stop(task, error);
       case 'skip':
@@ -122,6 +123,8 @@ export class EachFailures {
           this.#note('park', task, error);
           return this.#parts.finish(task);
         });
+      default:
+        return taken satisfies never;
     }
   }
 
@@ -138,10 +141,10 @@ export class EachFailures {
 
   /** Does what takes time, and tells what became of the event. If even that fails, the processor does. */
   #later(task: EventTask, work: (signal: AbortSignal) => Promise<LaneOutcome>): undefined {
-    const { host, settle } = this.#parts;
-    void work(host.signal)
-      .catch((thrown: unknown) => (host.signal.aborted ? 'blocked' : this.#stop(task, toError(thrown))))
-      .then((outcome) => settle(task, outcome));
+    const { signal } = this.#parts.host;
+    void work(signal)
+      .catch((thrown: unknown) => (signal.aborted ? 'blocked' : this.#stop(task, toError(thrown))))
+      .then((outcome) => this.#parts.settle(task, outcome));
     return undefined;
   }
 

@@ -17,7 +17,7 @@ export interface LetterKeeperParts {
   /** True if due sequences are to be tried. */
   readonly retriesDue: boolean;
   /** Told of what went wrong; it is done again. */
-  warn(message: string): void;
+  readonly warn: (message: string) => void;
 }
 
 /**
@@ -75,9 +75,9 @@ export class LetterKeeper {
           signal,
         });
       }
-      while (retriesDue && !signal.aborted) {
+      for (let isMore = retriesDue; isMore && !signal.aborted; ) {
         const result = await retries.sequence(undefined, { by, reason: 'it was due', signal });
-        if (result === undefined || result.end === 'away') break;
+        isMore = result !== undefined && result.end !== 'away';
       }
       await parking.load();
     } catch (thrown) {

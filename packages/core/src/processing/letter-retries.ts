@@ -168,7 +168,7 @@ export class LetterRetries {
     const aborting = new AbortController();
     const forward = (): void => aborting.abort(signal?.reason);
     signal?.addEventListener('abort', forward, { once: true });
-    let cancel = (): void => undefined;
+    let cancel: (() => void) | undefined;
     const extendLater = (): void => {
       cancel = clock.after(EXTEND_MS, () => {
         backend.deadLetters.extend(claim, CLAIM_MS).then(extendLater, (error: unknown) => {
@@ -193,7 +193,7 @@ export class LetterRetries {
     } catch (thrown) {
       return { thrown };
     } finally {
-      cancel();
+      cancel?.();
       signal?.removeEventListener('abort', forward);
     }
   }

@@ -1,7 +1,8 @@
 import { CheckpointConflictError } from '../backend/checkpoints.js';
+import type { Transaction } from '../backend/transaction.js';
 import { sleep } from '../clock.js';
 import type { TransactionDelivery } from '../model/processor-definition.js';
-import { BreakerOpenError, HandlersLeftError, HandlerTimeoutError } from '../recovery/errors.js';
+import { BreakerOpenError, HandlersLeftError } from '../recovery/errors.js';
 import { noTries, type Tries } from '../recovery/handler-recovery.js';
 import type { WatchedCall } from '../recovery/slow-calls.js';
 import { toError } from '../recovery/thrown.js';
@@ -187,32 +188,33 @@ export class TransactionDispatcher implements Dispatcher {
 
   async #commitOrError(batch: Part): Promise<Error | undefined> {
     try {
-      await this.#guarded(batch);
+      await this.#commit(batch);
       this.#done(batch.position, batch.events.length);
       return undefined;
     } catch (thrown) {
       const error = toError(thrown);
-      // What was left behind may still commit.
-      if (error instanceof HandlerTimeoutError && error.wasLeft) this.#unanswered.add(batch.position);
       return error instanceof CheckpointConflictError ? this.#orOurs(error, batch) : error;
     }
   }
 
-  async #guarded(batch: Part): Promise<void> {
+  /** Within the transaction, so that it is rolled back, and holds up nobody, when a handler is left behind. */
+  async #guarded({ events, attempt }: Part, tx: Transaction): Promise<void> {
     const { recovery, definition, signal } = this.#host;
     const guard = recovery.of();
-    const call = (own: AbortSignal): Promise<void> => this.#commit(batch, own);
+    const call = (own: AbortSignal): Promise<void> =>
+      this.#calls.transaction(this.#delivery, events, tx, attempt, own);
     if (guard.isPlain) await call(signal);
-    else await guard.run({ handler: definition.name, event: batch.events[0], signal, call });
+    else await guard.run({ handler: definition.name, event: events[0], signal, call });
   }
 
-  async #commit({ events, position, attempt }: Part, signal: AbortSignal): Promise<void> {
-    const { backend } = this.#host;
+  async #commit(batch: Part): Promise<void> {
+    const { position } = batch;
+    const { backend, signal } = this.#host;
     const move = this.#checkpointer.moveTo(position);
     let moved = false;
     try {
       await backend.transaction(async (tx) => {
-        await this.#calls.transaction(this.#delivery, events, tx, attempt, signal);
+        await this.#guarded(batch, tx);
         // A handler told to stop may have returned without having done its work.
         signal.throwIfAborted();
         await tx.checkpoints.move(move);

@@ -31,6 +31,8 @@ export interface BreakerStatus {
   readonly error: Error | undefined;
 }
 
+const isWait = (value: number): boolean => Number.isFinite(value) && value > 0;
+
 /**
  * A circuit breaker (cockatiel's, after Nygard, "Release It!"): opens after so many failures in a row; while it is open, calls are
  * refused at once; now and then, less and less often, one call probes, and closes it or not.
@@ -119,7 +121,6 @@ export class Breaker {
 
   #newPolicy(options: BreakerOptions): CircuitBreakerPolicy {
     const { failures = 10, probeAfterMs = 5_000, maxProbeAfterMs = Math.max(60_000, probeAfterMs) } = options;
-    const isWait = (value: number): boolean => Number.isFinite(value) && value > 0;
     if (
       !(Number.isSafeInteger(failures) && failures >= 1) ||
       !isWait(probeAfterMs) ||

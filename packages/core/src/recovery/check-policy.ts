@@ -9,16 +9,16 @@ import type { ProcessorDefinition } from '../model/processor-definition.js';
  * @throws {ConfigurationError} it cannot
  */
 export const checkPolicy = (
-  { delivery, compensate }: ProcessorDefinition,
+  definition: ProcessorDefinition,
   { onFailure, bulkhead }: HandlerPolicy,
   subject: string,
 ): void => {
-  if (onFailure === 'compensate' && compensate === undefined) {
+  if (onFailure === 'compensate' && definition.compensate === undefined) {
     throw new ConfigurationError(
       `${subject} has onFailure 'compensate' and nothing that does: add a method with @Compensate().`,
     );
   }
-  if (delivery.mode !== 'transaction') return;
+  if (definition.delivery.mode !== 'transaction') return;
   if (onFailure === 'park' || onFailure === 'compensate') {
     throw new ConfigurationError(
       `${subject} handles in transactions, in the order of the whole log, and cannot have onFailure '${onFailure}': what comes ` +

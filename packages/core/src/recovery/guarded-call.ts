@@ -16,7 +16,7 @@ export interface TimedCall {
   readonly signal: AbortSignal;
   /** Where it is shown when it is left behind. */
   readonly slow: SlowCalls;
-  call(signal: AbortSignal): unknown;
+  readonly call: (signal: AbortSignal) => unknown;
 }
 
 /**
@@ -63,20 +63,16 @@ export const callInTime = ({
     const called = async (): Promise<void> => {
       await call(own.signal);
     };
-    called().then(
-      () => {
-        ended();
+    called()
+      .finally(ended)
+      .then(
         // Told to stop, it may have returned without having done its work.
-        if (timeout === undefined) resolve();
-        else reject(timeout);
-      },
-      (thrown: unknown) => {
-        ended();
-        reject(
-          timeout === undefined
-            ? thrown
-            : new HandlerTimeoutError(handler, timeoutMs, false, { cause: thrown }),
-        );
-      },
-    );
+        () => (timeout === undefined ? resolve() : reject(timeout)),
+        (thrown: unknown) =>
+          reject(
+            timeout === undefined
+              ? thrown
+              : new HandlerTimeoutError(handler, timeoutMs, false, { cause: thrown }),
+          ),
+      );
   });

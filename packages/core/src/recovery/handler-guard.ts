@@ -30,7 +30,7 @@ export interface GuardedCall {
   readonly handler: string;
   readonly event: RecordedEvent | undefined;
   readonly signal: AbortSignal;
-  call(signal: AbortSignal): unknown;
+  readonly call: (signal: AbortSignal) => unknown;
 }
 
 /** The policy of a handler at work: bulkhead, circuit breaker and timeout around each try, and what to do when one fails. */

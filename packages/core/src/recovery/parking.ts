@@ -16,7 +16,7 @@ export interface ParkingOptions {
   readonly clock: Clock;
   readonly limits: DeadLetterOptions;
   /** Called when there are more or fewer letters. */
-  changed(): void;
+  readonly changed: () => void;
 }
 
 /** What the dead letters of a processor are, as far as is known here. */
@@ -42,6 +42,8 @@ export class Parking {
   readonly #options: ParkingOptions;
   readonly #most: { readonly letters: number; readonly sequences: number };
   readonly #known = new Map<string, KnownSequence>();
+  /** New sequences on their way into the store: they take up room already. */
+  readonly #entering = new Set<string>();
   /** Sequences parked while a look at the store was under way, which it may not have seen. */
   #parkedMeanwhile: Set<string> | undefined;
   #loading: Promise<void> | undefined;
@@ -92,15 +94,20 @@ export class Parking {
    * @throws the store's error, if it is none that passes; the signal's reason
    */
   async park(letter: NewDeadLetter, failure: Error, signal: AbortSignal): Promise<void> {
-    const known = this.#known.get(letter.sequence);
-    if (known === undefined && this.#known.size >= this.#most.sequences) {
-      await this.load();
-      if (this.#known.size >= this.#most.sequences && !this.#known.has(letter.sequence)) {
+    const { sequence } = letter;
+    if (!this.#hasRoomFor(sequence)) {
+      await this.#insisting(() => this.load(), signal);
+      if (!this.#hasRoomFor(sequence)) {
         throw this.#full(letter, { of: 'sequences', most: this.#most.sequences }, failure);
       }
     }
+    if (!this.#known.has(sequence)) this.#entering.add(sequence);
     const { retry } = this.#options.limits;
-    await this.#add(retry === undefined ? letter : { ...letter, dueInMs: retryDelay(retry, 0) }, signal);
+    try {
+      await this.#add(retry === undefined ? letter : { ...letter, dueInMs: retryDelay(retry, 0) }, signal);
+    } finally {
+      this.#entering.delete(sequence);
+    }
   }
 
   /**
@@ -137,6 +144,7 @@ export class Parking {
     const { store, processor, changed } = this.#options;
     await this.#insisting(() => store.park(processor, [letter]), signal);
     this.#parkedMeanwhile?.add(letter.sequence);
+    this.#entering.delete(letter.sequence);
     const known = this.#known.get(letter.sequence);
     if (known === undefined)
       this.#known.set(letter.sequence, { letters: 1, isUntried: letter.error === undefined });
@@ -178,6 +186,11 @@ export class Parking {
         signal.throwIfAborted();
       }
     }
+  }
+
+  #hasRoomFor(sequence: string): boolean {
+    const taken = this.#known.size + this.#entering.size;
+    return taken < this.#most.sequences || this.#known.has(sequence) || this.#entering.has(sequence);
   }
 
   #full(

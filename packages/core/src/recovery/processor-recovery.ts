@@ -21,7 +21,7 @@ export interface ProcessorRecoveryParts {
   /** Milliseconds that a handler gets to heed its signal. Default: 5,000. */
   readonly heedMs?: number | undefined;
   /** Something that the status shows has changed. */
-  changed(): void;
+  readonly changed: () => void;
 }
 
 /** What recovery adds to the status of a processor. */
@@ -72,8 +72,7 @@ export class ProcessorRecovery {
 
   /** The guard of the handler of an event; without one, that of the definition as a whole. */
   of(event?: RecordedEvent): HandlerGuard {
-    const { policyOf } = this.#parts.definition;
-    if (event === undefined || policyOf === undefined) return this.#ownGuard;
+    if (event === undefined) return this.#ownGuard;
     const policy = this.#parts.definition.policyOf?.(event) ?? this.#ownPolicy;
     return policy === this.#ownPolicy
       ? this.#ownGuard

@@ -204,14 +204,18 @@ describe('the tail of the log', () => {
     const { tail, database, subscribe } = fakeTail();
     database.write(rowAt(1n), rowAt(2n));
     await tail.open();
-    const subscriptions = [subscribe(), subscribe({ after: 2n }), subscribe()];
-    const [paging, waiting, entering] = subscriptions.map(puller);
-    await waiting?.next();
+    const subscriptions = [subscribe(), subscribe({ after: 2n }), subscribe()] as const;
+    const [paging, waiting, entering] = [
+      puller(subscriptions[0]),
+      puller(subscriptions[1]),
+      puller(subscriptions[2]),
+    ];
+    await waiting.next();
     database.pageError = new StoreUnavailableError('away');
-    const ends = [paging?.next(), waiting?.next()];
+    const ends = [paging.next(), waiting.next()];
     await settled();
     database.error = new StoreUnavailableError('away');
-    ends.push(entering?.next());
+    ends.push(entering.next());
     await settled();
     await Promise.all(subscriptions.map((subscription) => subscription.close()));
     expect(await Promise.all(ends)).toEqual([undefined, undefined, undefined]);

@@ -178,19 +178,20 @@ export const checkpoints: Chapter<BackendTrial> = {
       const split = (isToFail: boolean) =>
         trial.backend.transaction(async (tx) => {
           await tx.checkpoints.remove(whole);
-          const refusals = await tx.checkpoints.moveAll(
-            [1, 2].map((segment) => ({ ...whole, segment, previous: undefined })),
-          );
+          const refusals = await tx.checkpoints.moveAll([
+            { ...whole, segment: 1, previous: undefined },
+            { ...whole, segment: 2, previous: undefined },
+          ]);
           assert.deepEqual(refusals, [undefined, undefined]);
           if (isToFail) throw new Error('not now');
         });
       await assert.rejects(split(true), { message: 'not now' });
       assert.deepEqual(await store.list(trial.name()), [whole]);
       await split(false);
-      assert.deepEqual(
-        await store.list(trial.name()),
-        [1, 2].map((segment) => ({ ...whole, segment })),
-      );
+      assert.deepEqual(await store.list(trial.name()), [
+        { ...whole, segment: 1 },
+        { ...whole, segment: 2 },
+      ]);
     }),
     rule('a reset forgets all segments of one processor, and no other’s', async (trial) => {
       const { checkpoints: store } = trial.backend;

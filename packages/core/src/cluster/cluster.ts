@@ -7,7 +7,8 @@ import type { Run, RunParts } from '../processing/run.js';
 import { DividedRun } from './divided-run.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { Locks } from './locks.js';
-import { SegmentCoordinator, type Presence } from './segment-coordinator.js';
+import type { Presence } from './cluster-view.js';
+import { SegmentCoordinator } from './segment-coordinator.js';
 
 export interface ClusterOptions {
   readonly backend: Backend;

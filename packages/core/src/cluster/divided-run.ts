@@ -9,7 +9,8 @@ import { TypeIntake } from '../routing/intake.js';
 import type { HeldLease } from './lease-keeper.js';
 import { segmentName, segmentNumber, segmentOf, type Segment } from './segment.js';
 import { SegmentReader } from './segment-reader.js';
-import type { Participant, SegmentCoordinator } from './segment-coordinator.js';
+import type { Participant } from './participant.js';
+import type { SegmentCoordinator } from './segment-coordinator.js';
 import { SegmentSource } from './segment-source.js';
 
 /** How often others are asked how far they are, while somebody waits for it, in milliseconds. */

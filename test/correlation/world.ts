@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Correlations, createApp, type Backend } from '@tidemark/core';
+import { Correlations, createApp, type Application, type Backend } from '@tidemark/core';
 import { correlations, types } from './definitions.js';
 
 /** Random numbers whose seed tells the whole run: Park and Miller's generator. */
@@ -30,6 +30,9 @@ export const say = async (
   }
 };
 
+/** So long may it take until nothing is open any more, in milliseconds: hundreds of times as long as it does. */
+const patienceMs = 60_000;
+
 /** One process: correlates until nothing is open any more, or until it is dead. */
 export const correlate = async (
   backend: Backend,
@@ -40,7 +43,11 @@ export const correlate = async (
   const live = async (): Promise<void> => {
     await app.start();
     await work();
-    while (!isDead() && !(await isDone(app.get(Correlations), backend))) await wait(20);
+    const until = performance.now() + patienceMs;
+    while (!isDead() && !(await isDone(app.get(Correlations), backend))) {
+      if (performance.now() > until) throw new Error(`Not done yet: ${await describe(app, backend)}`);
+      await wait(20);
+    }
   };
   for (const step of [live, () => app.stop()]) {
     try {
@@ -50,6 +57,15 @@ export const correlate = async (
       if (!isDead()) throw error;
     }
   }
+};
+
+/** How far everything is, for the message of a test that failed. */
+const describe = async (app: Application, backend: Backend): Promise<string> => {
+  const service = app.get(Correlations);
+  const correlations = await Promise.all(service.names.map((name) => service.status(name)));
+  const processors = [...app.processors.values()].map((processor) => processor.status());
+  const known = { head: await backend.events.head(), correlations, processors };
+  return JSON.stringify(known, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value));
 };
 
 const isDone = async (service: Correlations, backend: Backend): Promise<boolean> => {

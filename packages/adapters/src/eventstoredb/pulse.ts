@@ -59,18 +59,19 @@ export class Pulse {
   async #follow(): Promise<boolean> {
     let heard = false;
     try {
+      const head = await this.#log.head();
+      // What came while it did not listen. What comes from here on the server tells, beginning there and not where it then ends.
+      this.#reach(head);
       const feed = new Feed(
         this.#connection.client,
         {
           ...this.#connection.callOptions,
-          fromPosition: 'end',
+          fromPosition: head === 0n ? 'start' : { commit: head, prepare: head },
           filter: positionsOnly,
         },
         () => this.#wake?.(),
       );
       this.#feed = feed;
-      // What came while it did not listen.
-      this.#reach(await this.#log.head());
       while (feed.failure === undefined && this.#listeners.size > 0) {
         for (let item = feed.take(); item !== undefined; item = feed.take()) {
           if (item.kind === 'checkpoint' && this.#reach(item.position)) heard = true;

@@ -198,8 +198,8 @@ export class EventStoreDbSubscription implements Subscription {
   /** True when nothing has come for a moment, or the server says that it has sent all. */
   async #isQuiet(feed: Feed): Promise<boolean> {
     const { received } = feed;
-    const until = Date.now() + quietMs;
-    for (let left = quietMs; left > 0; left = until - Date.now()) {
+    const until = performance.now() + quietMs;
+    for (let left = quietMs; left > 0; left = until - performance.now()) {
       if (feed.takeCaughtUp()) return feed.received === received;
       await this.#wait(left);
       if (this.#closed || feed.failure !== undefined || feed.received !== received) return false;
@@ -211,20 +211,23 @@ export class EventStoreDbSubscription implements Subscription {
   async #look(): Promise<SubscriptionBatch | undefined> {
     const { batchSize = defaultBatchSize } = this.#options;
     const before = this.#position;
+    const { pulse } = this.#parts;
+    const heard = pulse.position;
     const page = await this.#parts.log.page(
       'forwards',
       before === 0n ? undefined : before,
       Math.min(batchSize, mostLookedAt),
       this.#ending.signal,
     );
+    const position = page.last ?? before;
     if (page.isEnd) {
       this.#live = true;
-      this.#behind = false;
+      // What was told of meanwhile may have come after the page was read, and is not told of again.
+      this.#behind = pulse.position > heard && pulse.position > position;
     }
-    const position = page.last ?? before;
     this.#position = position;
     if (position === before && this.#announced) return undefined;
-    return { events: page.events.filter(this.#matches), position, caughtUp: page.isEnd };
+    return { events: page.events.filter(this.#matches), position, caughtUp: page.isEnd && !this.#behind };
   }
 
   /** Waits for something to happen, at most so long. True if something did. */

@@ -62,9 +62,9 @@ export const correlate = async (
 /** How far everything is, for the message of a test that failed. */
 const describe = async (app: Application, backend: Backend): Promise<string> => {
   const service = app.get(Correlations);
-  const correlations = await Promise.all(service.names.map((name) => service.status(name)));
+  const statuses = await Promise.all(service.names.map((name) => service.status(name)));
   const processors = [...app.processors.values()].map((processor) => processor.status());
-  const known = { head: await backend.events.head(), correlations, processors };
+  const known = { head: await backend.events.head(), correlations: statuses, processors };
   return JSON.stringify(known, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value));
 };
 

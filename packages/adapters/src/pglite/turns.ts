@@ -1,10 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { TransactionError } from '@tidemark/core';
-
-/** One transaction that has its turn; `over` tells a caller that merely descends from it. */
-interface Holder {
-  over: boolean;
-}
+import { TransactionScope } from '../sql/transaction-scope.js';
 
 /**
  * Gives turns, one at a time, first come, first served. PGlite has one connection: a statement from outside in the middle of
@@ -12,7 +6,7 @@ interface Holder {
  */
 export class Turns {
   readonly #waiting: (() => void)[] = [];
-  readonly #holder = new AsyncLocalStorage<Holder>();
+  readonly #scope = new TransactionScope();
   #taken = false;
 
   /** Runs work that is a turn by itself, such as one statement. */
@@ -28,24 +22,12 @@ export class Turns {
 
   /** Runs a transaction, in which asking for another turn is refused. */
   async hold<Result>(work: () => Promise<Result>): Promise<Result> {
-    const holder: Holder = { over: false };
-    return this.once(async () => {
-      try {
-        return await this.#holder.run(holder, work);
-      } finally {
-        holder.over = true;
-      }
-    });
+    return this.once(() => this.#scope.run(work));
   }
 
   /** @throws {TransactionError} called from inside of {@link hold} */
   checkOutside(): void {
-    if (this.#holder.getStore()?.over === false) {
-      throw new TransactionError(
-        'Inside of a transaction only the transaction itself may be used: the backend would wait for it for ever. ' +
-          'Use the `tx` that the work was given.',
-      );
-    }
+    this.#scope.checkOutside();
   }
 
   #turn(): Promise<void> {

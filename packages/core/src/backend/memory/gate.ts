@@ -1,10 +1,23 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { TransactionError } from '../transaction.js';
 
-/** One transaction holding the gate; `over` tells a caller that merely descends from it. */
+/** One transaction holding a gate; `over` tells a caller that merely descends from it. */
 interface Holder {
+  readonly of: Gate;
+  /** The one that it was begun in, of another gate. */
+  readonly within: Holder | undefined;
   over: boolean;
 }
+
+/** One for all gates: on Node 20 each of them that was ever used makes every promise of the process dearer, for ever. */
+const current = new AsyncLocalStorage<Holder>();
+
+/** The innermost transaction that the running code is part of. */
+const innermost = (): Holder | undefined => {
+  let holder = current.getStore();
+  while (holder?.over === true) holder = holder.within;
+  return holder;
+};
 
 /**
  * Lets one writer in at a time: a single write, or a transaction from its beginning to its end. First come, first served.
@@ -14,7 +27,6 @@ interface Holder {
  */
 export class Gate {
   readonly #waiting: (() => void)[] = [];
-  readonly #holder = new AsyncLocalStorage<Holder>();
   #held = false;
 
   /** Runs one write when no transaction is under way. */
@@ -32,9 +44,9 @@ export class Gate {
   async hold<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#held) await this.#turn();
     else this.#held = true;
-    const holder: Holder = { over: false };
+    const holder: Holder = { of: this, within: innermost(), over: false };
     try {
-      return await this.#holder.run(holder, work);
+      return await current.run(holder, work);
     } finally {
       holder.over = true;
       this.#release();
@@ -42,8 +54,8 @@ export class Gate {
   }
 
   #turn(): Promise<void> {
-    const holder = this.#holder.getStore();
-    if (holder?.over === false) {
+    for (let holder = current.getStore(); holder !== undefined; holder = holder.within) {
+      if (holder.of !== this || holder.over) continue;
       throw new TransactionError(
         'Inside of a transaction only the transaction itself may be used: the backend would wait for it for ever. ' +
           'Use the `tx` that the work was given.',

@@ -1,15 +1,12 @@
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pglite } from '@tidemark/adapters/pglite';
 import { postgres } from '@tidemark/adapters/postgres';
 import { startOwnPostgres, type OwnTestServer } from '../support/postgres-server.js';
 import { startOwnRedis, type OwnTestRedis } from '../support/redis-server.js';
-import { crew, outcomeIn, writeDocuments } from './crew-process.js';
+import { live, outcomeIn, writeDocuments } from './crew-process.js';
 
 describe('the research crew on PostgreSQL and Redis', () => {
   let folder = '';
@@ -22,7 +19,7 @@ describe('the research crew on PostgreSQL and Redis', () => {
     await writeDocuments(join(folder, 'docs'));
     [server, cache] = await Promise.all([startOwnPostgres(), startOwnRedis()]);
     const embedded = join(folder, 'embedded');
-    expect(await live(embedded)).toMatchObject({ end: 0 });
+    expect(await run(embedded)).toMatchObject({ end: 0 });
     undisturbed = await outcomeIn(pglite({ folder: join(embedded, 'events') }), embedded);
   }, 120_000);
   afterAll(async () => {
@@ -39,23 +36,17 @@ describe('the research crew on PostgreSQL and Redis', () => {
   ];
 
   /** Runs the program to its end, and does something to it, or to its servers, when it has written so many lines. */
-  const live = async (
+  const run = async (
     data: string,
     options: readonly string[] = [],
     disturbances: ReadonlyMap<number, (kill: () => void) => Promise<void>> = new Map(),
   ) => {
-    const child = crew(join(folder, 'docs'), data, ...options);
-    const exited = once(child, 'exit');
-    const errors = text(child.stderr);
-    let output = '';
-    let lines = 0;
-    for await (const line of createInterface(child.stdout)) {
-      output += `${line}\n`;
-      lines += 1;
-      await disturbances.get(lines)?.(() => child.kill('SIGKILL'));
-    }
-    const [code, signal] = await exited;
-    return { end: code ?? signal, output: output + (await errors) };
+    return live({
+      docs: join(folder, 'docs'),
+      data,
+      options,
+      onLine: (lines, kill) => disturbances.get(lines)?.(() => kill('SIGKILL')),
+    });
   };
 
   const outcome = (data: string) =>
@@ -66,7 +57,7 @@ describe('the research crew on PostgreSQL and Redis', () => {
 
   it('ends as on the embedded database, and says nothing of passwords', async () => {
     const data = join(folder, 'calm');
-    const { end, output } = await live(data, [...onServers(), '--fresh']);
+    const { end, output } = await run(data, [...onServers(), '--fresh']);
     expect({ end, output }).toMatchObject({ end: 0 });
     expect(output).toMatch(/Events +in PostgreSQL with Redis/);
     expect(output).not.toContain(new URL(server?.connectionString ?? '').password);
@@ -76,7 +67,7 @@ describe('the research crew on PostgreSQL and Redis', () => {
   it('goes on by itself when Redis is flushed and PostgreSQL killed and started again in the midst of it', async () => {
     const data = join(folder, 'disturbed');
     const restarted: string[] = [];
-    const { end, output } = await live(
+    const { end, output } = await run(
       data,
       [...onServers(), '--fresh', '--pace', '100'],
       new Map([
@@ -108,15 +99,11 @@ describe('the research crew on PostgreSQL and Redis', () => {
     let killed = 0;
     for (const lines of [6, inTheMidst, inTheMidst + 4, inTheMidst + 8]) {
       const fresh = killed === 0 ? ['--fresh'] : [];
-      const { end } = await live(
-        data,
-        [...onServers(), ...fresh],
-        new Map([[lines, async (kill) => kill()]]),
-      );
+      const { end } = await run(data, [...onServers(), ...fresh], new Map([[lines, async (kill) => kill()]]));
       if (end === 'SIGKILL') killed += 1;
     }
     expect(killed).toBeGreaterThan(1);
-    const { end, output } = await live(data, onServers());
+    const { end, output } = await run(data, onServers());
     expect({ end, output }).toMatchObject({ end: 0 });
     expect(await outcome(data)).toEqual(undisturbed);
   });

@@ -16,6 +16,7 @@ import { readDocuments } from './library/read-documents.js';
 import type { Options } from './options.js';
 import { patience } from './patience.js';
 import { Reports } from './publishing/reports.js';
+import { standing } from './standing.js';
 import { chooseStore } from './store.js';
 import { boardTable } from './terminal/board-table.js';
 import { isTold } from './terminal/narration.js';
@@ -88,6 +89,8 @@ export const run = async (
     middleware: [countCommands],
   });
 
+  const tell = (): void => void process.stderr.write(standing(app));
+  process.on('SIGUSR2', tell);
   const began = performance.now();
   try {
     await backend.open();
@@ -124,6 +127,7 @@ export const run = async (
   } finally {
     await app.stop();
     await backend.close();
+    process.off('SIGUSR2', tell);
   }
 };
 

@@ -18,12 +18,12 @@ import { startOwnPostgres, type OwnTestServer } from '../support/postgres-server
 
 /*
  * The command of examples/migrate, as a process of its own, moves a log from EventStoreDB to PostgreSQL and from there into another
- * EventStoreDB, and is killed again and again. `EVENTS=1000000 KILLS=100 npm test -- migrate-large` does more.
+ * EventStoreDB, and is killed again and again. `EVENTS=100000 KILLS=20 npm test -- migrate-large` does more.
  */
 
-const count = Number(process.env['EVENTS'] ?? 100_000);
+const count = Number(process.env['EVENTS'] ?? 20_000);
 /** How often it is killed in all: half of it on each way. */
-const kills = Number(process.env['KILLS'] ?? 20);
+const kills = Number(process.env['KILLS'] ?? 6);
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
 /** The same random numbers for the same seed (mulberry32). */
@@ -89,6 +89,9 @@ const fill = async ({ events }: Backend): Promise<void> => {
   await Promise.all(Array.from({ length: 16 }, write));
 };
 
+/** So long the command may take for all the events, however slow the machine: then it is taken to hang, in milliseconds. */
+const longestMs = 50_000 + count * 2;
+
 /** Runs the command to its end; or, if a moment is given, kills it then: so long after it has begun to copy. */
 const migrateOnce = async (parameters: readonly string[], killAfterMs?: number) => {
   const child = spawn(
@@ -104,6 +107,11 @@ const migrateOnce = async (parameters: readonly string[], killAfterMs?: number) 
   const errors = text(child.stderr);
   let output = '';
   let timer: NodeJS.Timeout | undefined;
+  let isOverdue = false;
+  const watchdog = setTimeout(() => {
+    isOverdue = true;
+    child.kill('SIGKILL');
+  }, longestMs);
   for await (const chunk of child.stdout) {
     output += stripVTControlCharacters(String(chunk));
     if (killAfterMs !== undefined && output.includes('Copying'))
@@ -111,7 +119,12 @@ const migrateOnce = async (parameters: readonly string[], killAfterMs?: number) 
   }
   const [code, signal] = await exited;
   clearTimeout(timer);
-  return { code, signal, output: output + (await errors) };
+  clearTimeout(watchdog);
+  output += await errors;
+  if (isOverdue) {
+    throw new Error(`Seed ${seed}: not done after ${longestMs / 1_000} s:\n${output.slice(-2_000)}`);
+  }
+  return { code, signal, output };
 };
 
 /** Kills the command so many times, each time somewhere else on its way, and then lets it end. */

@@ -19,6 +19,7 @@ import {
   type Backend,
 } from '@tidemark/core';
 import { startTestEventStoreDb, type SteerableEventStoreDb } from '../support/eventstoredb/start.js';
+import { until } from '../support/until.js';
 
 /* Moving while somebody writes, and moving within one store. `EVENTS=100000` begins with a longer log. */
 
@@ -125,7 +126,7 @@ describe('the cut-over', () => {
     await migration.caughtUp();
     const caughtUpMs = Date.now() - began;
     const soFar = writer.written;
-    while (writer.written < soFar + 50) await wait(5);
+    await until(() => writer.written >= soFar + 50);
 
     await writer.hold();
     const { verification } = await migration.finish();
@@ -133,7 +134,7 @@ describe('the cut-over', () => {
 
     const moved = await digestLog(source.events);
     expect(verification?.actual).toEqual(moved);
-    while (writer.written < moved.count - before + 50) await wait(5);
+    await until(() => writer.written >= moved.count - before + 50);
     writer.end();
     await writing;
     // Everything that was acknowledged, before and after, is in the new store once; the old one got nothing more.

@@ -26,6 +26,7 @@ import {
   type StartOptions,
   type SteerableEventStoreDb,
 } from '../support/eventstoredb/start.js';
+import { until } from '../support/until.js';
 
 /* What becomes of a processor on a persistent subscription when the server, the network or another consumer fails. */
 
@@ -39,10 +40,6 @@ const start = async (options: StartOptions = {}): Promise<SteerableEventStoreDb>
   const server = await startTestEventStoreDb(options);
   ends.push(() => server.close());
   return server;
-};
-
-const until = async (isDone: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await isDone())) await new Promise((resolve) => setTimeout(resolve, 20));
 };
 
 const numberOf = (event: RecordedEvent): number => Number((event.data as { n?: number }).n);

@@ -18,14 +18,11 @@ import {
 } from '@tidemark/core';
 import { randomUUID } from 'node:crypto';
 import { startEventStoreDb, type EventStoreDb } from '../support/eventstoredb/start.js';
+import { until } from '../support/until.js';
 
 /* Processors on persistent subscriptions: against the protocol test server, or, with EVENTSTOREDB_URL, against a real one. */
 
 const numberOf = (event: RecordedEvent): number => Number((event.data as { n?: number }).n);
-
-const until = async (isDone: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await isDone())) await new Promise((resolve) => setTimeout(resolve, 20));
-};
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 

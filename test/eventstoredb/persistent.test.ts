@@ -82,9 +82,10 @@ const thrown = async (action: Promise<unknown>): Promise<unknown> => {
 
 /** Asks until the server has done what it does at leisure. */
 const eventually = async <T>(ask: () => Promise<T>, wanted: (answer: T) => boolean): Promise<T> => {
-  while (true) {
+  for (const end = Date.now() + 50_000; ; ) {
     const answer = await ask();
     if (wanted(answer)) return answer;
+    if (Date.now() > end) throw new Error(`Waited 50 s in vain for ${String(wanted)}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 };

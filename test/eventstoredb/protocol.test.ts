@@ -20,6 +20,7 @@ import {
 } from '@eventstore/db-client';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type EventStoreDb, startEventStoreDb } from '../support/eventstoredb/start.js';
+import { until } from '../support/until.js';
 
 /*
  * What a client sees of EventStoreDB. Against the protocol test server, or, with EVENTSTOREDB_URL,
@@ -449,7 +450,7 @@ describe('subscribing', () => {
     expect(before).toBeGreaterThanOrEqual(5);
     expect(checkpoints).toEqual(checkpoints.toSorted((a, b) => Number(a - b)));
     const live = await client.appendToStream(newStream(), numbered(20));
-    while (checkpoints.length === before) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(() => checkpoints.length > before);
     expect(checkpoints[before]).toBeGreaterThan(last.position?.commit ?? 0n);
     expect(checkpoints[before]).toBeLessThanOrEqual(live.position?.commit ?? 0n);
     await subscription.unsubscribe();

@@ -1,5 +1,6 @@
 import {
   ConfigurationError,
+  StoreUnavailableError,
   UnsupportedError,
   type GroupConsumer,
   type GroupInfo,
@@ -10,7 +11,7 @@ import {
 } from '@tidemark/core';
 import type { ClientResolvedEvent, EventStoreDbClient } from '../client.js';
 import type { Connection } from '../connection.js';
-import { clientErrorType, isOutage } from '../errors.js';
+import { clientErrorType } from '../errors.js';
 import type { EventRecords } from '../event-records.js';
 import { readPage } from '../read-page.js';
 import type { StreamReads } from '../stream-reads.js';
@@ -210,7 +211,7 @@ export class EventStoreDbGroups implements PersistentSubscriptions {
       const stored = page?.[0]?.recorded;
       return stored?.id === delivered.id ? stored : delivered;
     } catch (error) {
-      if (isOutage(error)) throw error;
+      if (error instanceof StoreUnavailableError) throw error;
       // Its stream is closed, or not to be read by this user: the event is here all the same.
       return delivered;
     }

@@ -57,7 +57,13 @@ describe('nodes that share the work of a processor', () => {
   const segmentsOf = (app: Application): readonly string[] =>
     app.processors.get('noter')?.status().segments ?? [];
   const until = async (condition: () => boolean): Promise<void> => {
-    while (!condition()) await wait(10);
+    for (const end = performance.now() + 45_000; !condition(); await wait(10)) {
+      if (performance.now() < end) continue;
+      const segments = apps.map((app) => segmentsOf(app).join(' '));
+      throw new Error(
+        `Not within 45 s: ${String(condition)}; handled ${handled.length}; segments ${segments.join(' | ')}`,
+      );
+    }
   };
   const headOf = async (): Promise<bigint> => {
     const backend = postgres({ connectionString: server.connectionString, schema });
@@ -80,11 +86,12 @@ describe('nodes that share the work of a processor', () => {
     }
     await backend.close();
   };
+  const versionsOf = (stream: number): readonly number[] =>
+    handled.filter((one) => one.stream === `s${stream}`).map(({ version }) => version);
   /** Every event once, and those of each stream in order. */
   const expectAll = (streams: number, each: number): void => {
     for (let stream = 0; stream < streams; stream++) {
-      const versions = handled.filter((one) => one.stream === `s${stream}`).map(({ version }) => version);
-      expect(versions).toEqual(Array.from({ length: each }, (_, n) => n));
+      expect(versionsOf(stream)).toEqual(Array.from({ length: each }, (_, n) => n));
     }
     expect(handled).toHaveLength(streams * each);
   };
@@ -148,5 +155,20 @@ describe('nodes that share the work of a processor', () => {
     const head = await headOf();
     await Promise.all([first.waitFor(head), second.waitFor(head)]);
     expectAll(30, 2);
+  }, 60_000);
+
+  it('split what was stored before it was divided, and go on from its place', async () => {
+    const before = await start('old', 1);
+    await appended(20, 2);
+    await until(() => handled.length >= 40);
+    expect(segmentsOf(before)).toEqual(['0/0']);
+    await before.stop();
+    const after = await start('new', 8);
+    await until(() => segmentsOf(after).length === 8);
+    await appended(20, 1);
+    await until(() => handled.length >= 60);
+    for (let stream = 0; stream < 20; stream++) {
+      expect(versionsOf(stream)).toEqual([0, 1, 2]);
+    }
   }, 60_000);
 });

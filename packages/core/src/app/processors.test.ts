@@ -202,6 +202,11 @@ describe('processors of a running application', () => {
     await expect(
       app.processors.add(byHand({ name: 'a', routes: [route({ name: 'r' })], batchSize: -1 })),
     ).rejects.toThrow('batchSize');
+    for (const segments of [0, 3, 1.5, 131_072]) {
+      await expect(app.processors.add(byHand({ name: 'a', segments }))).rejects.toThrow(
+        `segments of processor "a" (here:1:1) must be a power of two from 1 to 65,536, not ${segments}.`,
+      );
+    }
     expect(app.routes.list()).toEqual([]);
     await expect(app.processors.remove('a')).rejects.toThrow(InvalidArgumentError);
     await app.stop();

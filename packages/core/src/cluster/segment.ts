@@ -45,6 +45,10 @@ export const sibling = ({ id, mask }: Segment): Segment | undefined =>
 export const merged = ({ id, mask }: Segment): Segment | undefined =>
   mask === 0 ? undefined : { id: id & (mask >>> 1), mask: mask >>> 1 };
 
+/** Whether keys can be divided into so many equal segments: a power of two from 1 to 65,536. */
+export const canDivide = (count: number): boolean =>
+  Number.isSafeInteger(count) && count >= 1 && count - 1 <= largestMask && (count & (count - 1)) === 0;
+
 /**
  * Equal segments that hold all keys.
  *
@@ -53,7 +57,7 @@ export const merged = ({ id, mask }: Segment): Segment | undefined =>
  */
 export const divide = (count: number): readonly Segment[] => {
   const mask = count - 1;
-  if (!Number.isSafeInteger(count) || mask < 0 || mask > largestMask || (count & mask) !== 0) {
+  if (!canDivide(count)) {
     throw new InvalidArgumentError(
       'segments',
       `must be a power of two from 1 to 65,536, but is ${String(count)}`,

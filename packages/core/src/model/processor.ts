@@ -50,6 +50,11 @@ export interface ProcessorOptions extends HandlerPolicy {
   readonly keyConcurrency?: number | undefined;
   /** Events of one key are handled in order. Default: the stream's name. */
   readonly key?: ((event: RecordedEvent) => string) | undefined;
+  /**
+   * Into how many segments its keys are divided, which the nodes that run the application share: a power of two from 1 to 65,536. 1:
+   * one node at a time has all of it. A number set by `app.divide` counts for more. Default: 16.
+   */
+  readonly segments?: number | undefined;
   /** Bounds of its dead letters, and whether they are tried again by themselves. */
   readonly deadLetters?: DeadLetterOptions | undefined;
   /** Most events that are read from the store at once. Default: 500. */
@@ -117,7 +122,8 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
   const policy = policyIn(options);
   const policies = policiesByMethod(type, on, policy);
   const handlerOf = (eventType: string): string | undefined => methods.of(eventType);
-  const { name, source, startFrom, retry, batchSize, readAhead, filter, middleware, deadLetters } = options;
+  const { name, source, startFrom, segments, retry, batchSize, readAhead, filter, middleware, deadLetters } =
+    options;
   const { routes, routed = routes !== undefined, scope = 'singleton' } = options;
   const routedMessages = routes?.flatMap(({ match }) => match.messages) ?? [];
   return {
@@ -131,6 +137,7 @@ const build = (type: Class, options: ProcessorOptions, place: string): Processor
     filter,
     ...(source === undefined ? {} : { source }),
     startFrom,
+    ...(segments === undefined ? {} : { segments }),
     batchSize,
     readAhead,
     retry,

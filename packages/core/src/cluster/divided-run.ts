@@ -176,6 +176,10 @@ export class DividedRun implements Run, Participant {
       this.#shares.delete(number);
       throw error;
     }
+    // Lost before it was listened for.
+    if (held.signal.aborted) this.#lose(number, run);
+    // Lost meanwhile: it has ended.
+    if (this.#shares.get(number)?.run !== run) return;
     if (this.#isHeld) run.hold();
     if (this.#isFollowing) run.follow();
   }

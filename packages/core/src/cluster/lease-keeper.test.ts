@@ -116,6 +116,19 @@ describe('LeaseKeeper', () => {
     expect(held?.isSure).toBe(false);
   });
 
+  it('once it has said that it is not sure it is lost, though nobody has taken it and it could be renewed', async () => {
+    let now = 0;
+    const keeper = new LeaseKeeper({ store: reachable(), clock, ttlMs, monotonic: () => now });
+    const [asked, unasked, again] = await keeper.acquire(['a', 'b', 'c'], 'one');
+    now = ttlMs;
+    expect([asked?.isSure, again?.isSure]).toEqual([false, false]);
+    const [anew] = await keeper.acquire(['c'], 'one');
+    expect([again?.signal.aborted, anew?.isSure]).toEqual([true, true]);
+    await clock.advance(ttlMs / 3);
+    expect(asked?.signal.aborted).toBe(true);
+    expect([unasked?.isSure, anew?.isSure]).toEqual([true, true]);
+  });
+
   it('learns from a renewal that another has taken what it had', async () => {
     const keeper = keeperOf();
     const [lost, kept] = await keeper.acquire(['a', 'b'], 'one');

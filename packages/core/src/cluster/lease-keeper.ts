@@ -21,6 +21,9 @@ export interface HeldLease {
   /**
    * Whether it is sure at this moment that nobody else has it: to be asked before each effect that no transaction fences, since
    * a process that stood still learns of its loss only after it goes on.
+   *
+   * Once it has said no it says so for good, and the lease is lost, even if nobody else has taken it: whoever asked has left
+   * undone what it asked for.
    */
   readonly isSure: boolean;
 }
@@ -92,10 +95,7 @@ export class LeaseKeeper {
 
   #keep(lease: Lease, sureUntil: number): HeldLease {
     const known = this.#held.get(lease.name);
-    if (known?.lease.epoch === lease.epoch) {
-      known.sureUntil = sureUntil;
-      return known;
-    }
+    if (known?.lease.epoch === lease.epoch && known.renew(sureUntil)) return known;
     known?.end();
     const held = new Held(lease, sureUntil, this.#now);
     this.#held.set(lease.name, held);
@@ -135,8 +135,8 @@ export class LeaseKeeper {
       );
       const epochs = new Map(renewed.map(({ name, epoch }) => [name, epoch]));
       for (const held of asked) {
-        if (epochs.get(held.lease.name) === held.lease.epoch) held.sureUntil = sureUntil;
-        else this.#drop(held.lease);
+        if (epochs.get(held.lease.name) === held.lease.epoch && held.renew(sureUntil)) continue;
+        this.#drop(held.lease);
       }
       this.#trouble(undefined);
     } catch (thrown) {
@@ -165,13 +165,15 @@ export class LeaseKeeper {
 
 class Held implements HeldLease {
   readonly lease: Lease;
-  sureUntil: number;
+  #sureUntil: number;
+  /** True since it was asked for after its time. */
+  #wasUnsure = false;
   readonly #now: () => number;
   readonly #ending = new AbortController();
 
   constructor(lease: Lease, sureUntil: number, now: () => number) {
     this.lease = lease;
-    this.sureUntil = sureUntil;
+    this.#sureUntil = sureUntil;
     this.#now = now;
   }
 
@@ -180,7 +182,21 @@ class Held implements HeldLease {
   }
 
   get isSure(): boolean {
-    return !this.signal.aborted && this.#now() < this.sureUntil;
+    if (!this.signal.aborted && !this.#wasUnsure && this.#now() < this.#sureUntil) return true;
+    this.#wasUnsure = true;
+    return false;
+  }
+
+  /** Until when it is sure, by the keeper's clock. */
+  get sureUntil(): number {
+    return this.#sureUntil;
+  }
+
+  /** @returns false if somebody has been told already that it is not sure any more */
+  renew(sureUntil: number): boolean {
+    if (this.#wasUnsure) return false;
+    this.#sureUntil = sureUntil;
+    return true;
   }
 
   end(): void {
